@@ -1,0 +1,46 @@
+# run, test, bench, lint: the whole set-up hangs behind each of them.
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup run test bench lint lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: .venv/.ready  ## .venv with locked versions, libdmtx, the simulated camera, compiled kernels
+	@$(BIN)/python -m kernels
+
+.venv/.packages: .requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "setup: $(PYTHON) must be Python 3.11 to 3.13 (make PYTHON=python3.12 ...)" >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || sh .ci/debian-package python3-venv
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .requirements.lock
+	@touch $@
+
+.venv/.ready: .venv/.packages pyproject.toml vision/cameras/simulator/build.py $(wildcard vision/cameras/simulator/*.c vision/cameras/simulator/*.h vision/cameras/simulator/*.xml)
+	@$(BIN)/python -c 'import pylibdmtx.pylibdmtx' 2>/dev/null || sh .ci/debian-package libdmtx0b libdmtx0t64 || true
+	$(BIN)/python vision/cameras/simulator/build.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+run: setup  ## the demonstration line: simulated camera, Modbus PLC, 30 s at 10 packs/s
+	@$(BIN)/vision run --seconds 30
+
+test: setup lint  ## the whole suite
+	$(BIN)/python -m pytest
+
+lint: setup  ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: setup  ## figures of the README's table, kernels and line
+	$(BIN)/python -m pytest bench --benchmark-enable --benchmark-only
+	$(BIN)/python -m bench
+
+lock:  ## renews .requirements.lock from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-header --output-file .requirements.lock pyproject.toml
+
+clean:  ## removes what setup made
+	rm -rf .venv vision/cameras/simulator/*.cti
