@@ -1,0 +1,58 @@
+"""What a station looks for and what it lets through: everything that decides a verdict, in one frozen record with a hash."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from vision.content.order import Order
+from vision.decode.search import Search
+from vision.grade.setup import Setup
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Same frame and recipe, same verdict.
+
+    search: how symbols are looked for. setup: how they are graded.
+    order: what they must say, None = syntax alone.
+    grade_min: lowest overall grade that passes, 0.0-4.0.
+    symbols_per_frame: how many symbols a frame must hold, None = any number but none at all.
+    decode_only: nothing is graded and no grade is asked for.
+    """
+
+    search: Search
+    setup: Setup
+    order: Order | None = None
+    grade_min: float = 1.5
+    symbols_per_frame: int | None = None
+    decode_only: bool = False
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.grade_min) and 0.0 <= self.grade_min <= 4.0):
+            raise ValueError(f"grade_min {self.grade_min} is out of range, expected 0.0 to 4.0")
+        if self.symbols_per_frame is not None and self.symbols_per_frame < 1:
+            raise ValueError(f"symbols_per_frame {self.symbols_per_frame} is out of range, expected 1 or more")
+
+    def hash(self) -> str:
+        """SHA-256 of the canonical JSON of all fields; the order enters with its own digest."""
+        fields: dict[str, Any] = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        fields["search"] = dataclasses.asdict(self.search)
+        fields["setup"] = dataclasses.asdict(self.setup)
+        fields["order"] = None if self.order is None else self.order.digest()
+        return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def recipe_for(order: Order, search: Search, setup: Setup, grade_min: float = 0.0) -> Recipe:
+    """The recipe of a station under an order: the order sets count, edition and least grade; grade_min can only raise that."""
+    return Recipe(
+        search=search,
+        setup=dataclasses.replace(setup, edition=order.edition) if setup.standard == "15415" else setup,
+        order=order,
+        grade_min=max(order.grade_min, grade_min),
+        symbols_per_frame=order.symbols_per_frame,
+    )
