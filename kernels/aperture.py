@@ -1,0 +1,239 @@
+"""The round aperture: weights, the reference grey-scale image, its extremes in the inspection area, modules seen through it.
+
+Grey values here are whole numbers of 1/65536 grey level ("units"), kept in float32: weights are whole numbers that sum to 65536,
+so that no sum exceeds 2^24, each is exact, and none depends on the order in which a processor adds. Nothing here knows a limit
+of a standard.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels._jit import array, f32, f64, helper, i64, kernel, pixels, tuple_of
+
+Bytes = npt.NDArray[np.uint8]
+Singles = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+UNITS = 65536
+"""Units per grey level: the sum of an aperture's weights."""
+
+STRIPS = 16
+"""Vertical strips per pixel in which the circle is integrated."""
+
+
+def aperture_half_px(diameter_px: float, phases: int) -> int:
+    """Pixels that an aperture reaches to each side of its pixel: weights have 2 * half + 1 rows and columns."""
+    reach = diameter_px / 2 - (0.5 if phases == 1 else 0.5 / phases)
+    return max(1, int(np.ceil(reach)))
+
+
+@kernel(i64(f64, array(f32, 4), array(f64, 1)))
+def aperture_weights(diameter_px: float, weights: Singles, area: Floats) -> int:
+    """Fills the weights of a round aperture whose rim pixels count by the area that it covers; gives the sum of each (65536).
+
+    weights: (phases, phases, k, k) float32, k odd; [py, px] is for a centre (p + 0.5) / phases - 0.5 pixels beyond a pixel centre.
+    area: (k * k,) float64 scratch.
+    """
+    phases = weights.shape[0]
+    size = weights.shape[2]
+    half = size // 2
+    radius = diameter_px / 2
+    for py in range(phases):
+        dy = (py + 0.5) / phases - 0.5
+        for px in range(phases):
+            dx = (px + 0.5) / phases - 0.5
+            total = 0.0
+            area[:] = 0.0
+            for j in range(size):
+                for strip in range(STRIPS):
+                    x = j - half - 0.5 + (strip + 0.5) / STRIPS - dx
+                    rest = radius * radius - x * x
+                    if rest <= 0.0:
+                        continue
+                    chord = np.sqrt(rest)
+                    for i in range(size):
+                        y = i - half - dy
+                        part = min(y + 0.5, chord) - max(y - 0.5, -chord)
+                        if part > 0.0:
+                            area[i * size + j] += part
+                            total += part
+            rest_units = UNITS
+            for i in range(size):
+                for j in range(size):
+                    units = int(np.floor(area[i * size + j] / total * UNITS + 0.5))
+                    weights[py, px, i, j] = f32(units)
+                    rest_units -= units
+            weights[py, px, half, half] += f32(rest_units)
+    return UNITS
+
+
+@kernel(i64(array(f64, 2), i64, array(i64, 2)))
+def polygon_spans(polygon: Floats, top: int, spans: Integers) -> int:
+    """Fills the columns [first, end) of each image row whose pixel centres lie in a polygon; gives their count.
+
+    polygon: (n, 2) float64 x, y in pixels, closed; a row's span is from its leftmost to its rightmost crossing.
+    top: image row of spans[0]. spans: (rows, 2) int64; empty rows get (0, 0).
+    """
+    count = 0
+    points = polygon.shape[0]
+    for row in range(spans.shape[0]):
+        y = float(top + row)
+        low = np.inf
+        high = -np.inf
+        for k in range(points):
+            x0, y0 = polygon[k, 0], polygon[k, 1]
+            following = k + 1 if k + 1 < points else 0
+            x1, y1 = polygon[following, 0], polygon[following, 1]
+            if (y0 < y and y1 < y) or (y0 > y and y1 > y):
+                continue
+            if y0 == y1:
+                low = min(low, x0, x1)
+                high = max(high, x0, x1)
+            else:
+                x = x0 + (y - y0) / (y1 - y0) * (x1 - x0)
+                low = min(low, x)
+                high = max(high, x)
+        if high < low:
+            spans[row, 0] = 0
+            spans[row, 1] = 0
+            continue
+        spans[row, 0] = int(np.ceil(low - 1e-9))
+        spans[row, 1] = int(np.floor(high + 1e-9)) + 1
+        count += spans[row, 1] - spans[row, 0]
+    return count
+
+
+@helper
+def fill_row(image: Bytes, y: int, first: int, into: Singles) -> None:
+    """Copies into[:] from row y, columns from `first` on; beyond the rim of the frame the nearest pixel counts."""
+    height, width = image.shape
+    source = image[min(max(y, 0), height - 1)]
+    length = into.shape[0]
+    inside_first = min(max(-first, 0), length)
+    inside_end = max(min(width - first, length), inside_first)
+    into[:inside_first] = source[0]
+    into[inside_end:] = source[width - 1]
+    inner = into[inside_first:inside_end]
+    inside = source[first + inside_first : first + inside_end]
+    for k in range(inner.shape[0]):
+        inner[k] = f32(inside[k])
+
+
+@kernel(i64(pixels, array(f32, 4), i64, i64, array(i64, 2), array(f32, 2), array(f32, 2)))
+def reference_image(image: Bytes, weights: Singles, left: int, top: int, spans: Integers, rows: Singles, reference: Singles) -> int:
+    """Fills the reference grey-scale image (ISO/IEC 15415): the mean over the aperture at each pixel of the spans.
+
+    image: (height, width) uint8; beyond its rim the nearest pixel counts.
+    weights: (1, 1, k, k) as made by aperture_weights: the same to the left and right, above and below.
+    left, top: image position of reference[0, 0]. spans: (h, 2) int64, columns of the image, within left and left + w.
+    Gives the number of pixels made.
+    rows: (k // 2 + 2, >= w + k - 1) float32 scratch. reference: (h, w) float32, units; left alone outside the spans.
+    """
+    half = weights.shape[2] // 2
+    count = 0
+    for row in range(spans.shape[0]):
+        first = spans[row, 0]
+        length = spans[row, 1] - first
+        if length <= 0:
+            continue
+        # Rows at the same distance share their weights: add them first. Slices, because an index that numba cannot prove
+        # to be positive costs the vector loop (0.84 ms instead of 0.2 ms for 220x220, aperture 6.4).
+        spare = rows[half + 1, : length + 2 * half]
+        for d in range(half + 1):
+            both = rows[d, : length + 2 * half]
+            fill_row(image, top + row - d, first - half, both)
+            if d > 0:
+                fill_row(image, top + row + d, first - half, spare)
+                for k in range(both.shape[0]):
+                    both[k] += spare[k]
+        out = reference[row, first - left : first - left + length]
+        out[:] = f32(0)
+        for d in range(half + 1):
+            for e in range(half + 1):
+                weight = weights[0, 0, half + d, half + e]
+                if weight == 0:
+                    continue
+                before = rows[d, half - e : half - e + length]
+                after = rows[d, half + e : half + e + length]
+                if e == 0:
+                    for k in range(length):
+                        out[k] += weight * before[k]
+                else:
+                    for k in range(length):
+                        out[k] += weight * (before[k] + after[k])
+        count += length
+    return count
+
+
+@kernel(tuple_of(f64, f64)(array(f32, 2), i64, i64, array(i64, 2), array(i64, 2), i64))
+def area_extremes(reference: Singles, left: int, top: int, filled: Integers, area: Integers, area_top: int) -> tuple[float, float]:
+    """Gives the lowest and highest value, in units, of the reference image in the inspection area ((0, 0) where they do not meet).
+
+    reference: (h, w) float32 at image position left, top; filled: (h, 2) int64, the columns of it that are valid.
+    area: (n, 2) int64, columns of the inspection area in image row area_top + n.
+    """
+    low = np.inf
+    high = -np.inf
+    for n in range(area.shape[0]):
+        row = area_top + n - top
+        if row < 0 or row >= filled.shape[0]:
+            continue
+        first = max(area[n, 0], filled[row, 0])
+        end = min(area[n, 1], filled[row, 1])
+        for x in range(first - left, end - left):
+            value = f64(reference[row, x])
+            low = min(low, value)
+            high = max(high, value)
+    if high < low:
+        return 0.0, 0.0
+    return low, high
+
+
+@helper
+def through_aperture(image: Bytes, weights: Singles, x: float, y: float) -> float:
+    """Mean over the aperture, in units, centred at x, y (to 1 / phases of a pixel)."""
+    height, width = image.shape
+    phases = weights.shape[0]
+    size = weights.shape[2]
+    half = size // 2
+    # Far outside, only the rim is seen: the clamp also keeps wild corners from overflowing an index.
+    x = min(max(x, -1.0 * size), float(width + size))
+    y = min(max(y, -1.0 * size), float(height + size))
+    column = int(np.floor(x + 0.5))
+    row = int(np.floor(y + 0.5))
+    px = min(int((x - column + 0.5) * phases), phases - 1)
+    py = min(int((y - row + 0.5) * phases), phases - 1)
+    total = 0.0
+    if column - half >= 0 and row - half >= 0 and column + half < width and row + half < height:
+        for i in range(size):
+            for j in range(size):
+                total += f64(weights[py, px, i, j]) * f64(image[row - half + i, column - half + j])
+    else:
+        for i in range(size):
+            yy = min(max(row - half + i, 0), height - 1)
+            for j in range(size):
+                xx = min(max(column - half + j, 0), width - 1)
+                total += f64(weights[py, px, i, j]) * f64(image[yy, xx])
+    return total
+
+
+@kernel(i64(pixels, array(f32, 4), array(f64, 3), array(f64, 2)))
+def module_greys(image: Bytes, weights: Singles, grid: Floats, greys: Floats) -> int:
+    """Fills the mean grey over the aperture at the centre of each module; gives how many centres lie outside the image.
+
+    weights: (phases, phases, k, k) float32. grid: (rows + 1, columns + 1, 2) float64 corners of the modules, x and y in pixels.
+    greys: (rows, columns) float64, grey levels.
+    """
+    outside = 0
+    height, width = image.shape
+    for r in range(greys.shape[0]):
+        for c in range(greys.shape[1]):
+            x = (grid[r, c, 0] + grid[r, c + 1, 0] + grid[r + 1, c, 0] + grid[r + 1, c + 1, 0]) / 4
+            y = (grid[r, c, 1] + grid[r, c + 1, 1] + grid[r + 1, c, 1] + grid[r + 1, c + 1, 1]) / 4
+            if x < -0.5 or y < -0.5 or x >= width - 0.5 or y >= height - 0.5:
+                outside += 1
+            greys[r, c] = through_aperture(image, weights, x, y) / UNITS
+    return outside

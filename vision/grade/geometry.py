@@ -1,0 +1,172 @@
+"""From a located symbol to its measured grid: the reference grey-scale image, edges, grid lines, inspection area.
+
+The kernels measure; this module puts them in order and picks the lines that a parameter looks at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.aperture import UNITS, aperture_half_px, aperture_weights, area_extremes, module_greys, polygon_spans, reference_image
+from kernels.grid_edges import corner_deviation, edge_growth, extend_grid, grid_pitch, line_offsets, module_edges, move_grid
+from vision.decode.symbol_sizes import SymbolSize
+from vision.grade.scratch import Scratch
+from vision.types import Pixels, Symbol
+
+Floats = npt.NDArray[np.float64]
+
+PHASES = 4
+"""Places per pixel at which an aperture can be centred on a module."""
+
+ROUNDS = 3
+"""Rounds of edges and moved grid lines: the first finds the grid, the others take back what averaging smoothed away."""
+
+MARGIN = 1.5
+"""Modules around the symbol in which the reference image is made: the ring of one module, and room for the grid to move."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Measurement:
+    """What the kernels measured of one symbol.
+
+    grid: (rows + 1, columns + 1, 2) float64, measured intersections in pixels.
+    pitch_x_px, pitch_y_px: mean spacing of intersections along rows and along columns.
+    growth_x, growth_y: finder colour wider than nominal, in modules, horizontally and vertically.
+    greys: (rows + 2, columns + 2) float64, mean grey over the aperture at each module centre, quiet-zone ring included.
+    grey_max, grey_min: extremes of the reference image in the inspection area.
+    outside_count: modules, ring included, whose centre is outside the image.
+    bare_line_count: grid lines with too few edges to be measured.
+    """
+
+    grid: Floats
+    pitch_x_px: float
+    pitch_y_px: float
+    growth_x: float
+    growth_y: float
+    greys: Floats
+    grey_max: float
+    grey_min: float
+    outside_count: int
+    bare_line_count: int
+
+
+def outline(grid: Floats) -> Floats:
+    """The corners of a grid's rim in order, (n, 2) float64 x, y."""
+    return np.ascontiguousarray(np.concatenate((grid[0, :-1], grid[:-1, -1], grid[-1, :0:-1], grid[:0:-1, 0])))
+
+
+def _weights(diameter_px: float, phases: int, name: str, work: Scratch) -> npt.NDArray[np.float32]:
+    size = 2 * aperture_half_px(diameter_px, phases) + 1
+    weights = work.array(name, (phases, phases, size, size), np.float32)
+    aperture_weights(diameter_px, weights, work.array("area", (size * size,), np.float64))
+    return weights
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reference:
+    """The reference image and where it lies: pixels (h, w) float32 at image position left, top; spans (h, 2), its valid columns."""
+
+    pixels: npt.NDArray[np.float32]
+    left: int
+    top: int
+    spans: npt.NDArray[np.int64]
+
+
+def _reference(image: Pixels, extended: Floats, diameter_px: float, work: Scratch) -> _Reference:
+    """The reference grey-scale image of the symbol, its ring, and half a module more; never more than the frame and that margin."""
+    rim = outline(extended)
+    middle = np.array([rim[:, 0].sum(), rim[:, 1].sum()]) / len(rim)
+    rows, columns = extended.shape[0] - 3, extended.shape[1] - 3
+    grown = middle + (rim - middle) * (1.0 + 2.0 * (MARGIN - 1.0) / (min(rows, columns) + 2.0))
+    height, width = image.shape
+    # A grid that runs far out of the frame is cut here: beyond one aperture outside there is nothing to see.
+    reach = int(diameter_px) + 2
+    left, top = int(max(np.floor(grown[:, 0].min()), -reach)), int(max(np.floor(grown[:, 1].min()), -reach))
+    right, bottom = (
+        int(min(np.ceil(grown[:, 0].max()), width - 1 + reach)),
+        int(min(np.ceil(grown[:, 1].max()), height - 1 + reach)),
+    )
+    right, bottom = max(right, left + 1), max(bottom, top + 1)
+    spans = work.array("spans", (bottom - top + 1, 2), np.int64)
+    polygon_spans(np.ascontiguousarray(grown), top, spans)
+    np.clip(spans, left, right + 1, out=spans)
+    weights = _weights(diameter_px, 1, "reference_weights", work)
+    size = weights.shape[2]
+    pixels = work.array("reference", (bottom - top + 1, right - left + 1), np.float32)
+    pixels.fill(0.0)
+    rows_scratch = work.array("rows", (size // 2 + 2, pixels.shape[1] + size - 1), np.float32)
+    reference_image(image, weights, left, top, spans, rows_scratch, pixels)
+    return _Reference(pixels, left, top, spans)
+
+
+def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tuple[Floats, float, float, int]:
+    """The grid moved onto the edges, growth along x and y in modules, and the grid lines that had too few edges."""
+    rows, columns = symbol.rows, symbol.columns
+    grid = np.array(symbol.grid, np.float64, order="C")
+    moved = np.empty_like(grid)
+    extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
+    centres = work.array("centres", (rows + 2, columns + 2, 3), np.float64)
+    levels = work.array("levels", (rows + 2, columns + 2, 3), np.float64)
+    across = work.array("across", (columns + 1, rows, 2), np.float64)
+    down = work.array("down", (rows + 1, columns, 2), np.float64)
+    shift_across = work.array("shift_across", (columns + 1, rows + 1), np.float64)
+    shift_down = work.array("shift_down", (rows + 1, columns + 1), np.float64)
+    growth_x = growth_y = 0.0
+    bare = 0
+    for turn in range(ROUNDS):
+        extend_grid(grid, extended)
+        module_edges(reference.pixels, reference.left, reference.top, extended, int(symbol.inverted), centres, levels, across, down)
+        growth_x, growth_y = edge_growth(across), edge_growth(down)
+        robust = int(turn > 0)
+        bare = line_offsets(across, growth_x, robust, shift_across, work.array("line_x", (2, rows), np.float64))
+        bare += line_offsets(down, growth_y, robust, shift_down, work.array("line_y", (2, columns), np.float64))
+        move_grid(grid, shift_across, shift_down, moved)
+        grid, moved = moved, grid
+    return grid, growth_x, growth_y, bare
+
+
+def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch) -> Measurement:
+    """Measures one symbol through a round aperture.
+
+    image: (height, width) uint8, C-contiguous. aperture_px: diameter in pixels; below one pixel it counts as one.
+    """
+    diameter_px = max(1.0, aperture_px)
+    rows, columns = symbol.rows, symbol.columns
+    extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
+    extend_grid(np.ascontiguousarray(symbol.grid, np.float64), extended)
+    reference = _reference(image, extended, diameter_px, work)
+    grid, growth_x, growth_y, bare = _measured_grid(reference, symbol, work)
+    extend_grid(grid, extended)
+    greys = np.empty((rows + 2, columns + 2), np.float64)
+    outside = module_greys(image, _weights(diameter_px, PHASES, "module_weights", work), extended, greys)
+    area = work.array("inspection_area", (reference.spans.shape[0], 2), np.int64)
+    polygon_spans(outline(extended), reference.top, area)
+    height, width = image.shape
+    np.clip(area, 0, width, out=area)
+    area[: max(0, -reference.top)] = 0
+    area[max(0, height - reference.top) :] = 0
+    low, high = area_extremes(reference.pixels, reference.left, reference.top, reference.spans, area, reference.top)
+    pitch_x, pitch_y = grid_pitch(grid)
+    return Measurement(grid, pitch_x, pitch_y, growth_x, growth_y, greys, high / UNITS, low / UNITS, outside, bare)
+
+
+def grid_deviation(grid: Floats, size: SymbolSize) -> float:
+    """Largest distance, in pixels, of a grid intersection from its ideal place (grid nonuniformity, ISO/IEC 15415).
+
+    [open] The sources do not say what the ideal grid is fitted to. Working choice: in each data region the grid lines of the data
+    (the finder's outer sides left out), divided evenly between that region's own four corners; the largest of all regions counts.
+    """
+    height, width = size.rows // size.region_rows, size.columns // size.region_columns
+    return max(
+        float(corner_deviation(grid, top + 1, left + 1, top + height - 1, left + width - 1))
+        for top in range(0, size.rows, height)
+        for left in range(0, size.columns, width)
+    )
+
+
+def axial_nonuniformity(pitch_x_px: float, pitch_y_px: float) -> float:
+    """Difference of the mean grid spacings along the two axes, as a share of their mean (ISO/IEC 15415)."""
+    return abs(pitch_x_px - pitch_y_px) / ((pitch_x_px + pitch_y_px) / 2.0)

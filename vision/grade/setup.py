@@ -1,0 +1,105 @@
+"""How a station is set up for grading: standard, aperture, scale, reflectance, light. Checked once, when it is made."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+
+from vision.grade.scales import scales_of
+
+MM_PER_MIL = 0.0254
+"""One thousandth of an inch in mm: the unit of apertures in a formal grade."""
+
+_PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
+_MIL = re.compile(r"(\d+(?:\.\d+)?)\s*mil", re.IGNORECASE)
+
+
+def parse_aperture(text: str) -> tuple[float, str]:
+    """Diameter and its unit ("%" of the module or "mil") from "80%" or "8mil"; ValueError with one line otherwise."""
+    for pattern, unit in ((_PERCENT, "%"), (_MIL, "mil")):
+        match = pattern.fullmatch(text.strip())
+        if match:
+            return float(match.group(1)), unit
+    raise ValueError(
+        f'aperture "{text}" is not understood, expected a share of the module like "80%" or thousandths of an inch like "8mil"'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One grading set-up; all the fields are checked, ValueError names the one that is wrong in one line.
+
+    aperture: "80%" of the module size X, or "8mil" (thousandths of an inch); a number is a share of X (0.8).
+    mm_per_px: scale in the plane of the print, None where unknown; a mil aperture needs it.
+    white, black: grey that is 100 % and 0 % reflectance; may lie outside 0-255.
+    wavelength_nm, angle_deg: the light, as printed in the formal grade.
+    calibrated: white and black come from a conformance-card check that is on file.
+    """
+
+    standard: str = "15415"
+    edition: str = "2011"
+    aperture: float | str = "80%"
+    mm_per_px: float | None = None
+    white: float = 255.0
+    black: float = 0.0
+    wavelength_nm: int = 660
+    angle_deg: int = 45
+    calibrated: bool = False
+
+    def __post_init__(self) -> None:
+        scales_of(self.standard, self.edition)
+        size, unit = self._aperture()
+        if unit == "%" and not 10.0 <= size <= 150.0:
+            raise ValueError(f"aperture {self.aperture} is out of range, expected 10% to 150% of the module")
+        if unit == "mil" and not 1.0 <= size <= 100.0:
+            raise ValueError(f"aperture {self.aperture} is out of range, expected 1mil to 100mil")
+        if self.mm_per_px is not None and not 0.0 < self.mm_per_px <= 10.0:
+            raise ValueError(f"mm_per_px {self.mm_per_px} is out of range, expected more than 0 and at most 10")
+        if unit == "mil" and self.mm_per_px is None:
+            raise ValueError(f"aperture {self.aperture} needs mm_per_px, the size of a pixel in mm")
+        if not (math.isfinite(self.white) and math.isfinite(self.black) and self.white - self.black >= 1.0):
+            raise ValueError(
+                f"white {self.white} and black {self.black} are wrong, expected white at least one grey level above black"
+            )
+        if not 200 <= self.wavelength_nm <= 2000:
+            raise ValueError(f"wavelength_nm {self.wavelength_nm} is out of range, expected 200 to 2000")
+        if not 0 <= self.angle_deg <= 90:
+            raise ValueError(f"angle_deg {self.angle_deg} is out of range, expected 0 to 90")
+
+    def _aperture(self) -> tuple[float, str]:
+        if isinstance(self.aperture, str):
+            return parse_aperture(self.aperture)
+        if not math.isfinite(self.aperture):
+            raise ValueError(f"aperture {self.aperture} is not a number")
+        return self.aperture * 100.0, "%"
+
+    @property
+    def uncalibrated(self) -> bool:
+        """Reflectance is no more than grey / 255: neither a card nor a white and black were given."""
+        return not self.calibrated and (self.white, self.black) == (255.0, 0.0)
+
+    def aperture_px(self, px_per_module: float) -> float:
+        """Diameter of the aperture in pixels for a symbol of that module size."""
+        size, unit = self._aperture()
+        if unit == "%":
+            return size / 100.0 * px_per_module
+        assert self.mm_per_px is not None  # checked when made
+        return size * MM_PER_MIL / self.mm_per_px
+
+    def aperture_name(self, px_per_module: float) -> str:
+        """Aperture as printed in the formal grade: thousandths of an inch in two digits, or a percentage where mm are unknown."""
+        size, unit = self._aperture()
+        if unit == "mil":
+            return f"{math.floor(size + 0.5):02d}"
+        if self.mm_per_px is None:
+            return f"{size:g}%"
+        module_mil = px_per_module * self.mm_per_px / MM_PER_MIL
+        return f"{math.floor(size / 100.0 * module_mil + 0.5):02d}"
+
+    def formal(self, overall: float, px_per_module: float) -> str:
+        """The formal grade: grade/aperture/wavelength, and the angle where it is not 45 (ISO/IEC 15415)."""
+        parts = [f"{overall:.1f}", self.aperture_name(px_per_module), str(self.wavelength_nm)]
+        if self.angle_deg != 45:
+            parts.append(str(self.angle_deg))
+        return "/".join(parts)
