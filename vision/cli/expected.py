@@ -1,0 +1,9 @@
+"""Errors that are the user's to mend: each says in one line which file, key or device, and what was expected."""
+
+from vision.cameras.camera import CameraError
+from vision.config import ConfigError
+from vision.content.order import OrderError
+from vision.pipeline.line import StartError
+from vision.results.folder import ResultsError
+
+EXPECTED = (CameraError, ConfigError, OrderError, ResultsError, StartError)

@@ -1,0 +1,65 @@
+"""`vision`: the commands, thin: parse, call, print.
+
+Exit codes: 0 done; 1 done, but something asked for failed; 2 the call or a file is wrong, with one line on stderr. What a
+command needs is imported when it runs, so that `--help` is quick.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from typer.exceptions import Abort, Exit, TyperException
+
+from vision.cli import camera, check, inspect, results, run
+
+app = typer.Typer(
+    name="vision",
+    help="Decides, pack by pack, whether a medicine leaves the line. `vision COMMAND --help` shows an example of each.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+)
+app.command("run")(run.run)
+app.command("check")(check.check)
+app.command("inspect")(inspect.inspect)
+app.add_typer(results.app, name="results")
+app.add_typer(camera.app, name="camera")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console entry: never a traceback for what the user can mend."""
+    sys.exit(call(arguments))
+
+
+def call(arguments: list[str] | None = None) -> int:
+    """Runs a command line and gives its exit code."""
+    try:
+        result = app(arguments, standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except Exit as error:
+        return error.exit_code
+    except (Abort, KeyboardInterrupt):
+        print("vision: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader of our output went away (head, less): no error of ours, and nothing more to say.
+        sys.stderr.close()
+        return 0
+    except TyperException as error:
+        words = error.format_message() if hasattr(error, "format_message") else str(error)
+        if words:  # empty: help was shown instead
+            print(f"vision: {_one_line(words)} (see --help)", file=sys.stderr)
+        return 2
+    except Exception as error:
+        from vision.cli.expected import EXPECTED
+
+        if not isinstance(error, EXPECTED):
+            raise
+        print(f"vision: {_one_line(str(error))}", file=sys.stderr)
+        return 2
+
+
+def _one_line(words: str) -> str:
+    return " ".join(words.split())

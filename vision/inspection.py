@@ -1,0 +1,45 @@
+"""The hot path of one frame: everything we find in it, and what we decide. No process, queue, file or clock is visible here.
+
+The line, `vision inspect`, the bench and the golden tests all call this one function.
+"""
+
+from __future__ import annotations
+
+import time
+
+from vision.content.compare import check
+from vision.decode.decode import decode
+from vision.decode.search import Workspace
+from vision.grade.grade import grade
+from vision.types import Finding, Frame, Inspection
+from vision.verdict.judge import judge
+from vision.verdict.recipe import Recipe
+
+__all__ = ["Workspace", "inspect"]
+
+
+def inspect(frame: Frame, recipe: Recipe, work: Workspace) -> Inspection:
+    """Everything we find in one frame. Pure: same frame and recipe, same inspection (stage_ns apart).
+
+    frame.pixels: (height, width) uint8. work: scratch arrays, reused between frames; its content never matters.
+    """
+    begin_ns = time.perf_counter_ns()
+    decoded = decode(frame.pixels, recipe.search, work)
+    decoded_ns = time.perf_counter_ns()
+    findings = []
+    grading_ns = 0
+    for symbol, _, reading in decoded:
+        grade_begin_ns = time.perf_counter_ns()
+        report = grade(frame.pixels, symbol, reading, recipe.setup)
+        grading_ns += time.perf_counter_ns() - grade_begin_ns
+        content = check(reading.payload, reading.symbology_identifier, recipe.order) if reading else None
+        findings.append(Finding(symbol, reading, content, report))
+    verdict = judge(findings, recipe)
+    end_ns = time.perf_counter_ns()
+    return Inspection(
+        findings=tuple(findings),
+        verdict=verdict,
+        width=frame.pixels.shape[1],
+        height=frame.pixels.shape[0],
+        stage_ns={"decode": decoded_ns - begin_ns, "grade": grading_ns, "total": end_ns - begin_ns},
+    )

@@ -1,0 +1,212 @@
+"""The acquirer process of a station: grab into a free slot, number the trigger, post. It waits for nobody but the camera.
+
+It owns the camera alone: a reconnect is a new process. What it knows when the line is gone it leaves in a file
+(last_words), so that the recorder can close the account.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+from collections import deque
+from pathlib import Path
+
+from vision.cameras.camera import Camera, CameraError, Grab, GrabStatus
+from vision.cameras.frame_ids import FrameIds
+from vision.config import StationConfig
+from vision.pipeline.last_words import write_last_words
+from vision.pipeline.messages import (
+    CameraLost,
+    Ended,
+    Failed,
+    FrameMissing,
+    FrameReady,
+    Leave,
+    Ready,
+    SetOutput,
+    Slots,
+    StopAcquisition,
+)
+from vision.pipeline.pool import FramePool
+from vision.pipeline.process import Channel
+from vision.types import Reason
+
+log = logging.getLogger("acquirer")
+
+_GRAB_TIMEOUT_S = 0.002
+_GAP = {Reason.MISSED_FRAME: "the camera's frame ids leave this one out", Reason.CAMERA_LOST: "went by while the camera was away"}
+
+
+class Acquirer:
+    """One camera's frames to slots and messages.
+
+    last_trigger: number of the last trigger that has its verdict; above 0 this is a reconnect, and triggers missing before
+    the first frame went by while the camera was away. trigger_limit: stop after this trigger, None = never.
+    """
+
+    def __init__(
+        self,
+        channel: Channel,
+        camera: Camera,
+        pool: FramePool,
+        station: int,
+        config: StationConfig,
+        frame_ids: FrameIds,
+        last_trigger: int,
+        trigger_limit: int | None,
+    ) -> None:
+        self._channel = channel
+        self._camera = camera
+        self._pool = pool
+        self._station = station
+        self._views = [pool.pixels(slot, station) for slot in range(pool.slot_count)]
+        self._generations = pool.generations
+        self._free: deque[int] = deque()
+        self._frame_ids = frame_ids
+        self._trigger = last_trigger
+        self._reason_for_gap = Reason.CAMERA_LOST if last_trigger else Reason.MISSED_FRAME
+        self._trigger_limit = trigger_limit
+        self._frame_timeout_s = config.camera.frame_timeout_ms / 1e3
+        self._user_output = config.reject.user_output
+        self._stop = False
+
+    @property
+    def last_trigger(self) -> int:
+        return self._trigger
+
+    def run(self) -> str:
+        """Grabs until told to stop, the line is gone, the camera is lost or at its end; gives the detail of a loss or ""."""
+        last_frame = time.monotonic()
+        while not self._stop and not self._channel.closed:
+            self._listen()
+            slot = self._free[0] if self._free else None
+            if slot is not None:
+                self._generations[slot] += 1  # before the first byte is written
+            grab = self._camera.grab(self._views[slot] if slot is not None else None, _GRAB_TIMEOUT_S)
+            if grab.status is GrabStatus.TIMEOUT:
+                if self._frame_timeout_s and time.monotonic() - last_frame > self._frame_timeout_s:
+                    return f"no frame for {self._frame_timeout_s:g} s"
+                continue
+            last_frame = time.monotonic()
+            if grab.status is GrabStatus.LOST:
+                return grab.detail or "camera lost"
+            if grab.status is GrabStatus.ENDED:
+                self._channel.send(Ended())
+                self._stop = True
+            else:
+                self._post(grab, slot)
+        return ""
+
+    def _post(self, grab: Grab, slot: int | None) -> None:
+        """Numbers the trigger, and tells of those that the camera's frame ids show missing before it."""
+        missing_before = 0
+        if grab.frame_id is not None:
+            _, missing_before = self._frame_ids.advance(grab.frame_id)
+            if missing_before < 0:
+                return  # a frame id told twice: this trigger already has its verdict
+        for _ in range(missing_before):
+            if not self._number():
+                return
+            self._channel.send(FrameMissing(self._trigger, self._reason_for_gap, None, grab.arrival_ns, _GAP[self._reason_for_gap]))
+        self._reason_for_gap = Reason.MISSED_FRAME
+        if not self._number():
+            return
+        if grab.status is GrabStatus.INCOMPLETE:
+            self._miss(Reason.INCOMPLETE_FRAME, grab, grab.detail)
+        elif slot is None:
+            self._miss(Reason.NO_SLOT, grab, "all slots in use")
+        else:
+            self._free.popleft()
+            self._channel.send(
+                FrameReady(
+                    self._trigger,
+                    slot,
+                    int(self._generations[slot]),
+                    grab.frame_id,
+                    grab.arrival_ns,
+                    grab.device_timestamp_ns,
+                    grab.encoder_count,
+                )
+            )
+        if self._trigger == self._trigger_limit:
+            self._channel.send(Ended())
+            self._stop = True
+
+    def _miss(self, reason: Reason, grab: Grab, detail: str) -> None:
+        self._channel.send(FrameMissing(self._trigger, reason, grab.frame_id, grab.arrival_ns, detail, grab.encoder_count))
+
+    def _number(self) -> bool:
+        if self._trigger_limit is not None and self._trigger >= self._trigger_limit:
+            return False
+        self._trigger += 1
+        return True
+
+    def _listen(self) -> None:
+        if self._channel.waiting:
+            self._channel.flush()
+        for message in self._channel.receive():
+            match message:
+                case Slots(slots):
+                    self._free.extend(slots)
+                case SetOutput(value):
+                    self._set_output(value)
+                case StopAcquisition() | Leave():
+                    self._stop = True
+
+    def _set_output(self, value: bool) -> None:
+        try:
+            self._camera.set_user_output(self._user_output, value)
+        except CameraError as error:
+            log.error("%s", error)
+
+
+def run_acquirer(
+    channel: Channel,
+    pool: FramePool,
+    station: int,
+    config: StationConfig,
+    environment: dict[str, str],
+    folder: str,
+    last_trigger: int,
+    last_frame_id: int | None,
+    trigger_limit: int | None,
+) -> None:
+    """The process of one station's camera.
+
+    environment: set before the camera's library is loaded. last_trigger, last_frame_id: where the count stands, 0 and None
+    at the first start.
+    """
+    os.environ.update(environment)
+    try:
+        camera = open_camera(config.camera)
+    except CameraError as error:
+        channel.send(Failed(f"station {config.name}: {error}"))
+        channel.drain(1.0)
+        return
+    lost = ""
+    acquirer = None
+    try:
+        if (camera.height, camera.width) != pool.shapes[station]:
+            raise CameraError(
+                f"camera gives {camera.width}x{camera.height}, its profile says {pool.shapes[station][1]}x{pool.shapes[station][0]}"
+            )
+        camera.start()
+        frame_ids = frame_ids_of(config.camera, last_frame_id)
+        acquirer = Acquirer(channel, camera, pool, station, config, frame_ids, last_trigger, trigger_limit)
+        channel.send(Ready())
+        lost = acquirer.run()
+    except CameraError as error:
+        lost = str(error)
+        if acquirer is None:
+            channel.send(Failed(f"station {config.name}: {error}"))
+    if lost and acquirer is not None:
+        channel.send(CameraLost(lost))
+    if channel.closed and acquirer is not None:
+        write_last_words(Path(folder), "acquirer", config.name, {"last_trigger": acquirer.last_trigger})
+    with contextlib.suppress(CameraError):
+        if config.reject.output == "camera_line":
+            camera.set_user_output(config.reject.user_output, False)  # reject is the safe state
+        camera.stop()
+    camera.close()

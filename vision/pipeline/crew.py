@@ -1,0 +1,180 @@
+"""The children of a line: who they are, what they have to say, and starting them anew when they die.
+
+Knows nothing of triggers. The line reads messages from here and is told of deaths; what they mean is the line's matter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import selectors
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from vision.pipeline.messages import LogLine
+from vision.pipeline.process import CONTEXT, Child, RestartBudget
+
+log = logging.getLogger("line")
+
+_BACK_OFF_FIRST_S = 0.2
+_BACK_OFF_LONGEST_S = 2.0
+
+
+class Crew:
+    """All children by role.
+
+    budget_count, budget_window_s: restarts allowed per role. faults: folder for the stack dumps.
+    """
+
+    def __init__(self, budget_count: int, budget_window_s: float, faults: Path) -> None:
+        self.children: dict[tuple[str, int], Child] = {}
+        self.restarts = 0
+        self.exhausted: set[str] = set()
+        self._budget_of = lambda: RestartBudget(budget_count, budget_window_s)
+        self._budgets: dict[str, RestartBudget] = {}
+        self._faults = faults
+        self._selector = selectors.DefaultSelector()
+        self._writing: set[int] = set()
+        self._recipes: dict[tuple[str, int], tuple[Callable[..., None], Callable[[], Sequence[Any]]]] = {}
+        self._planned: list[tuple[float, tuple[str, int]]] = []
+        self._losses: dict[tuple[str, int], int] = {}
+        self._cpu_baseline: dict[int, float] = {}
+        self._cpu_last: dict[int, tuple[str, float]] = {}
+
+    def start(self, role: str, index: int, target: Callable[..., None], arguments: Callable[[], Sequence[Any]]) -> Child:
+        """Starts a child; `arguments` are asked for again at each restart."""
+        self._recipes[role, index] = (target, arguments)
+        child = Child(role, index, target, arguments(), self._faults / f"{role}-{index}.stack.txt")
+        self.children[role, index] = child
+        self._selector.register(child.channel.fileno(), selectors.EVENT_READ, child)
+        return child
+
+    def get(self, role: str, index: int = 0) -> Child | None:
+        return self.children.get((role, index))
+
+    def of(self, role: str) -> list[Child]:
+        return [child for (r, _), child in sorted(self.children.items()) if r == role]
+
+    def send(self, role: str, index: int, message: Any) -> bool:
+        """False when there is no such child now."""
+        child = self.children.get((role, index))
+        if child is None:
+            return False
+        child.channel.send(message)
+        return True
+
+    def messages(self, timeout_s: float | None) -> Iterator[tuple[Child, Any]]:
+        """Waits at most so long; gives what children said, and (child, None) for each that is gone."""
+        for child in self.children.values():
+            self._watch_writes(child)
+        for key, mask in self._selector.select(timeout_s):
+            child = key.data
+            if mask & selectors.EVENT_WRITE:
+                child.channel.flush()
+            if not mask & selectors.EVENT_READ:
+                continue
+            for message in child.channel.receive():
+                if isinstance(message, LogLine):
+                    logger = logging.getLogger(message.name)
+                    if logger.isEnabledFor(message.level):
+                        record = logger.makeRecord(message.name, message.level, "", 0, message.text, (), None)
+                        record.created = message.created
+                        logger.handle(record)
+                else:
+                    yield child, message
+            if child.channel.closed:
+                self._forget(child)
+                yield child, None
+
+    def plan_restart(self, child: Child, now: float, *, budgeted: bool, back_off: bool) -> bool:
+        """Plans the restart of a child that is gone; False when its role's budget is spent."""
+        key = (child.role, child.index)
+        budget = self._budgets.setdefault(child.role, self._budget_of())
+        if budgeted and not budget.allow(now):
+            self.exhausted.add(child.role)
+            return False
+        delay_s = 0.0
+        if back_off:
+            self._losses[key] = self._losses.get(key, 0) + 1
+            delay_s = min(_BACK_OFF_FIRST_S * 2 ** (self._losses[key] - 1), _BACK_OFF_LONGEST_S)
+        self.restarts += 1
+        self._planned.append((now + delay_s, key))
+        return True
+
+    def settled_in(self, child: Child) -> None:
+        """The child works: the next back-off begins small again."""
+        self._losses.pop((child.role, child.index), None)
+
+    def restart_due(self, now: float) -> None:
+        """Starts those whose time has come."""
+        due = [key for at, key in self._planned if at <= now]
+        self._planned = [(at, key) for at, key in self._planned if at > now]
+        for role, index in due:
+            target, arguments = self._recipes[role, index]
+            self.start(role, index, target, arguments)
+
+    def drop_planned(self, role: str) -> None:
+        self._planned = [(at, key) for at, key in self._planned if key[0] != role]
+
+    def next_restart_in_s(self, now: float) -> float | None:
+        return max(0.0, min(at for at, _ in self._planned) - now) if self._planned else None
+
+    def cpu_begin(self) -> None:
+        """From now on cpu_seconds() counts."""
+        self._cpu_baseline = {child.pid: _cpu_of(child.pid) for child in self.children.values()}
+        self._cpu_baseline[0] = time.process_time()
+
+    def cpu_read(self) -> None:
+        """Remembers what each child has used; a dead one cannot be asked any more."""
+        for child in self.children.values():
+            with contextlib.suppress(psutil.Error):
+                used = _cpu_of(child.pid) - self._cpu_baseline.get(child.pid, 0.0)
+                self._cpu_last[child.pid] = (child.role, used)
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """CPU seconds per role since cpu_begin(), the line itself included."""
+        sums = {"line": time.process_time() - self._cpu_baseline.get(0, 0.0)}
+        for role, used in self._cpu_last.values():
+            sums[role] = sums.get(role, 0.0) + used
+        return sums
+
+    def close(self) -> None:
+        """Kills whoever is left and lets go of everything."""
+        for child in list(self.children.values()):
+            self._forget(child)
+        self._selector.close()
+
+    def _watch_writes(self, child: Child) -> None:
+        fd = child.channel.fileno()
+        if child.channel.waiting != (fd in self._writing):
+            if child.channel.waiting:
+                self._writing.add(fd)
+                self._selector.modify(fd, selectors.EVENT_READ | selectors.EVENT_WRITE, child)
+            else:
+                self._writing.discard(fd)
+                self._selector.modify(fd, selectors.EVENT_READ, child)
+
+    def _forget(self, child: Child) -> None:
+        fd = child.channel.fileno()
+        if self.children.get((child.role, child.index)) is child:
+            del self.children[child.role, child.index]
+        if fd >= 0:
+            self._writing.discard(fd)
+            with contextlib.suppress(KeyError):
+                self._selector.unregister(fd)
+        child.ended = child.how_it_ended() if child.channel.closed else "was closed"
+        child.close()
+
+
+def _cpu_of(pid: int) -> float:
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
+
+
+def preload(modules: Sequence[str]) -> None:
+    """Names what the fork server imports before the first child; must come before any child is started."""
+    CONTEXT.set_forkserver_preload(list(modules))

@@ -1,0 +1,501 @@
+"""The line process: receive, ledger, dispatch, restart. It touches no pixels, writes no result files, blocks on no send."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from vision.config import LineConfig
+from vision.pipeline import ledger as do
+from vision.pipeline.acquirer import run_acquirer
+from vision.pipeline.batch import Batch
+from vision.pipeline.crew import Crew
+from vision.pipeline.inspector import run_inspector
+from vision.pipeline.ledger import Action, Ledger
+from vision.pipeline.messages import (
+    Ack,
+    CameraLost,
+    Ended,
+    Expect,
+    Failed,
+    FrameMissing,
+    FrameReady,
+    ImageDone,
+    Inspect,
+    Inspected,
+    KeepImage,
+    Leave,
+    LineReady,
+    OutputState,
+    Pass,
+    Ready,
+    RecorderTrouble,
+    Reject,
+    SetOutput,
+    Settled,
+    SettledUpTo,
+    Slots,
+    StopAcquisition,
+    Write,
+)
+from vision.pipeline.pool import FramePool, SlotOwners
+from vision.pipeline.process import CONTEXT, Child
+from vision.pipeline.recorder import run_recorder
+from vision.pipeline.rejector import run_rejector
+from vision.pipeline.sources import Source
+from vision.pipeline.stats import LatencyHistogram, RateMeter, Status, Summary
+from vision.types import Record
+from vision.verdict.recipe import Recipe
+
+log = logging.getLogger("line")
+
+_UNWRITTEN_LIMIT = 20_000  # rows held for a recorder that does not answer: about 40 MB, six minutes at 60 packs/s
+_START_TIMEOUT_S = 60.0
+_STOP_TIMEOUT_S = 10.0
+
+
+class StartError(Exception):
+    """One line: what could not be started, and why."""
+
+
+class Line:
+    """A line from start to summary.
+
+    recipes: one per station. batch: where results go, and which serials were seen. frame_limit: triggers per station,
+    None = no limit. reject_endpoints: per station host and port of its Modbus PLC when the PLC was started with the line.
+    """
+
+    def __init__(
+        self,
+        config: LineConfig,
+        recipes: Sequence[Recipe],
+        batch: Batch,
+        sources: Sequence[Source],
+        frame_limit: int | None = None,
+        reject_ports: Sequence[int | None] = (),
+    ) -> None:
+        self.config = config
+        self.batch = batch
+        self._recipes = tuple(recipes)
+        self._sources = tuple(sources)
+        self._frame_limit = frame_limit
+        self._reject_ports = tuple(reject_ports) or (None,) * len(config.stations)
+        self._names = tuple(station.name for station in config.stations)
+        deadline_ns = int(config.deadline_ms * 1e6)
+        self.ledger = Ledger(self._names, deadline_ns, deadline_ns, batch.serials.claim, self._row_durable)
+        self.owners = SlotOwners(config.slots)
+        self.pool = FramePool(CONTEXT, config.slots, [source.shape for source in sources])
+        self.crew = Crew(config.restart_count, config.restart_window_s, batch.folder)
+        self.latency = LatencyHistogram()
+        self.rate = RateMeter()
+        self.trouble: dict[str, str] = {}  # what is wrong now, by who; empty = ready
+        self.images_dropped = 0
+        self.images_kept = 0
+        self._inspect_cpu_ns = 0
+        self._last_frame_id: list[int | None] = [None] * len(self._names)
+        self._ended = [False] * len(self._names)
+        self._ready_told: bool | None = None
+        self._settled_told: bool | None = None
+        self._rejects_in_row = [0] * len(self._names)
+        self._stopping = False
+        self._fatal = ""
+        self._began = time.monotonic()
+        self._on: dict[type, Callable[[Child, Any], None]] = {
+            Ready: self._on_ready,
+            Failed: self._on_failed,
+            FrameReady: self._on_frame,
+            FrameMissing: self._on_missing,
+            CameraLost: self._on_camera_lost,
+            Ended: self._on_ended,
+            Inspected: self._on_inspected,
+            Settled: self._on_settled,
+            OutputState: self._on_output_state,
+            SetOutput: self._on_set_output,
+            Ack: self._on_ack,
+            ImageDone: self._on_image_done,
+            RecorderTrouble: self._on_recorder_trouble,
+        }
+        self._carry_out: dict[type, Callable[[Any], None]] = {
+            do.DoExpect: self._do_expect,
+            do.DoInspect: self._do_inspect,
+            do.DoWrite: self._do_write,
+            do.DoPass: lambda a: self._to("rejector", a.key[0], Pass(a.key[1])),
+            do.DoReject: self._do_reject,
+            do.DoRelease: self._do_release,
+            do.DoKill: self._do_kill,
+        }
+
+    # --- life --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts everybody, cameras last; StartError when one cannot be. Nothing half-started stays."""
+        config = self.config
+        try:
+            self.crew.start("recorder", 0, run_recorder, lambda: (self.pool, config, str(self.batch.folder), self.batch.provenance))
+            for station in range(len(self._names)):
+                arguments = self._rejector_arguments(station)
+                self.crew.start("rejector", station, run_rejector, arguments)
+            for inspector in range(config.inspectors):
+                self.crew.start("inspector", inspector, run_inspector, lambda: (self.pool, self._recipes))
+            self._await_ready()
+            for station in range(len(self._names)):
+                self.crew.start("acquirer", station, run_acquirer, self._acquirer_arguments(station))
+                self._give_slots()
+            self._await_ready()
+        except BaseException:
+            self.crew.close()
+            raise
+        self._began = time.monotonic()
+        self.crew.cpu_begin()
+        log.info("line %s runs: %s", config.name, self.batch.folder)
+
+    def run(self, should_stop: Callable[[float], bool], on_status: Callable[[Status], None], period_s: float = 0.2) -> None:
+        """Runs until should_stop(seconds since start) says so, or every camera is at its end."""
+        next_status = next_check = 0.0
+        while True:
+            now = time.monotonic()
+            if now >= next_status:
+                next_status = now + period_s
+                on_status(self.status())
+                if should_stop(now - self._began) or all(self._ended) or self._fatal:
+                    return
+            if now >= next_check:
+                next_check = now + 1.0
+                self._check()
+                self.crew.cpu_read()
+            self._turn(min(next_status, next_check) - now)
+
+    def stop(self) -> Summary:
+        """Stops the cameras, waits until every pack is settled and every row is durable, lets everybody leave."""
+        self._stopping = True
+        self.crew.cpu_read()
+        cpu = self.crew.cpu_seconds()
+        self.crew.drop_planned("acquirer")
+        for child in self.crew.of("acquirer"):
+            child.channel.send(StopAcquisition())
+        end = time.monotonic() + max(s.travel_ms for s in self.config.stations) / 1e3 + _STOP_TIMEOUT_S
+        while time.monotonic() < end and (self.crew.of("acquirer") or self.ledger.open or self.owners.count("recorder")):
+            self._turn(0.05)
+        if self.ledger.open:
+            self.trouble["line"] = f"{self.ledger.open} triggers were still open at the end"
+        self.ledger.check()
+        for child in [*self.crew.of("inspector"), *self.crew.of("rejector"), *self.crew.of("recorder")]:
+            child.channel.send(Leave())
+        end = time.monotonic() + _STOP_TIMEOUT_S
+        while time.monotonic() < end and self.crew.children:
+            self._turn(0.05)
+        self.crew.close()
+        return self._summary(cpu)
+
+    def abort(self) -> None:
+        """Lets go of everything at once; what was not settled is told by the children's last words."""
+        self.crew.close()
+
+    # --- one turn of the loop ------------------------------------------------------------------------------------------
+
+    def _turn(self, timeout_s: float) -> None:
+        now_ns = time.monotonic_ns()
+        next_ns = self.ledger.next_event_ns()
+        if next_ns is not None:
+            timeout_s = min(timeout_s, (next_ns - now_ns) / 1e9)
+        restart_in_s = self.crew.next_restart_in_s(time.monotonic())
+        if restart_in_s is not None:
+            timeout_s = min(timeout_s, restart_in_s)
+        for child, message in self.crew.messages(max(0.0, timeout_s)):
+            if message is None:
+                self._on_gone(child)
+            else:
+                self._on[type(message)](child, message)
+        self._do(self.ledger.tick(time.monotonic_ns()))
+        self.crew.restart_due(time.monotonic())
+        self._give_slots()
+        self._tell()
+
+    def _await_ready(self) -> None:
+        end = time.monotonic() + _START_TIMEOUT_S
+        while not all(child.ready for child in self.crew.children.values()):
+            self._turn(0.1)
+            if self._fatal:
+                raise StartError(self._fatal)
+            if time.monotonic() > end:
+                names = ", ".join(c.name for c in self.crew.children.values() if not c.ready)
+                raise StartError(f"not ready after {_START_TIMEOUT_S:g} s: {names}")
+
+    def _do(self, actions: list[Action]) -> None:
+        for action in actions:
+            self._carry_out[type(action)](action)
+
+    def _to(self, role: str, index: int, message: Any) -> None:
+        self.crew.send(role, index, message)
+
+    def _tell(self) -> None:
+        """Tells rejectors whether the line is ready, and the recorder whether all is settled, when that changes."""
+        ready = not self.trouble and not self._stopping
+        if ready != self._ready_told:
+            self._ready_told = ready
+            for child in self.crew.of("rejector"):
+                child.channel.send(LineReady(ready))
+        settled = self.ledger.all_written_settled
+        if settled != self._settled_told:
+            self._settled_told = settled
+            self._to("recorder", 0, SettledUpTo(settled))
+
+    def _give_slots(self) -> None:
+        """Gives free slots to the acquirers, each no more than its share."""
+        if not self.owners.free:
+            return
+        acquirers = self.crew.of("acquirer")
+        for child in acquirers:
+            share = max(1, self.config.slots // len(acquirers)) - len(self.owners.owned_by("acquirer", child.index))
+            given = []
+            while share > 0 and (slot := self.owners.take_free("acquirer", child.index)) is not None:
+                given.append(slot)
+                share -= 1
+            if given:
+                child.channel.send(Slots(tuple(given)))
+
+    def _check(self) -> None:
+        """The sums of the house: triggers, reasons, slots."""
+        self.ledger.check()
+        held = self.ledger.slots()
+        owned = set(self.owners.owned_by("ledger")) | {
+            s for i in range(self.config.inspectors) for s in self.owners.owned_by("inspector", i)
+        }
+        assert held == owned, f"slots held by the ledger {held}, by the owners' table {owned}"
+        free = set(self.owners.free)
+        assert all(self.owners.owner[slot] == ("line", 0) for slot in free), "a free slot has an owner"
+
+    # --- from the children ------------------------------------------------------------------------------------------------
+
+    def _on_ready(self, child: Child, message: Ready) -> None:
+        child.ready = True
+        self.crew.settled_in(child)
+        self.trouble.pop(child.name, None)
+        if message.detail:
+            log.info("%s: %s", child.name, message.detail)
+        if child.role == "inspector":
+            self._do(self.ledger.inspector_ready(child.index, time.monotonic_ns()))
+        elif child.role == "recorder":
+            self.trouble.pop("recorder", None)
+            self._settled_told = None
+            self._do(self.ledger.recorder_ready())
+        elif child.role == "rejector":
+            self.ledger.rejector_ready(child.index)
+            self._ready_told = None
+
+    def _on_failed(self, child: Child, message: Failed) -> None:
+        """A child that cannot be set up: fatal at the start; later as good as dead, with a better word."""
+        if child.role == "acquirer" and self._ready_told:
+            log.warning("%s: %s", child.name, message.detail)
+        elif not self._fatal:
+            self._fatal = message.detail
+
+    def _on_frame(self, child: Child, message: FrameReady) -> None:
+        station = child.index
+        self._last_frame_id[station] = message.frame_id
+        self.owners.give(message.slot, "ledger")
+        record = self._record(station, message.trigger, message.arrival_ns)
+        record.frame_id = message.frame_id
+        record.device_timestamp_ns = message.device_timestamp_ns
+        record.encoder_count = message.encoder_count
+        self._do(self.ledger.frame(station, record, message.slot, message.generation, time.monotonic_ns()))
+
+    def _on_missing(self, child: Child, message: FrameMissing) -> None:
+        station = child.index
+        if message.frame_id is not None:
+            self._last_frame_id[station] = message.frame_id
+        record = self._record(station, message.trigger, message.arrival_ns)
+        record.frame_id, record.detail, record.encoder_count = message.frame_id, message.detail, message.encoder_count
+        self._do(self.ledger.missing(station, record, message.reason, time.monotonic_ns()))
+
+    def _record(self, station: int, trigger: int, arrival_ns: int) -> Record:
+        self.rate.add(time.monotonic())
+        utc_ns = time.time_ns() - (time.monotonic_ns() - arrival_ns)
+        return Record(self._names[station], trigger, (), arrival_ns, utc_ns, 0)
+
+    def _on_camera_lost(self, child: Child, message: CameraLost) -> None:
+        self.trouble[child.name] = f"camera of {self._names[child.index]} lost: {message.detail}"
+        log.warning("%s", self.trouble[child.name])
+
+    def _on_ended(self, child: Child, message: Ended) -> None:
+        self._ended[child.index] = True
+
+    def _on_inspected(self, child: Child, message: Inspected) -> None:
+        self.owners.give(self.ledger.slot_of(child.index), "ledger")
+        self._inspect_cpu_ns += message.cpu_ns
+        now_ns = time.monotonic_ns()
+        actions = self.ledger.inspected(
+            child.index, message.key, message.reasons, message.serials, message.symbols, message.inspect_ns, now_ns
+        )
+        self._do(actions)
+
+    def _on_settled(self, child: Child, message: Settled) -> None:
+        self._do(self.ledger.settled((child.index, message.trigger), message.accept, time.monotonic_ns()))
+        self._rejects_in_row[child.index] = 0 if message.accept else self._rejects_in_row[child.index] + 1
+        limit = self.config.stations[child.index].reject.consecutive_rejects_stop
+        if limit and self._rejects_in_row[child.index] >= limit and not self._fatal:
+            self._fatal = f"station {self._names[child.index]}: {limit} rejects in a row"
+            self.trouble["line"] = self._fatal
+
+    def _on_output_state(self, child: Child, message: OutputState) -> None:
+        who = f"output of {self._names[child.index]}"
+        if message.healthy:
+            self.trouble.pop(who, None)
+        else:
+            if who not in self.trouble:
+                log.warning("%s: %s", who, message.detail)
+            self.trouble[who] = f"{who}: {message.detail}"
+
+    def _on_set_output(self, child: Child, message: SetOutput) -> None:
+        self._to("acquirer", child.index, message)
+
+    def _on_ack(self, child: Child, message: Ack) -> None:
+        now_ns = time.monotonic_ns()
+        for station, trigger, revision in message.rows:
+            self._do(self.ledger.durable((station, trigger), revision, now_ns))
+
+    def _on_image_done(self, child: Child, message: ImageDone) -> None:
+        self.owners.release(message.slot)
+        if message.kept:
+            self.images_kept += 1
+        else:
+            self.images_dropped += 1
+
+    def _on_recorder_trouble(self, child: Child, message: RecorderTrouble) -> None:
+        if message.detail:
+            if "recorder" not in self.trouble:
+                log.warning("recorder: %s", message.detail)
+            self.trouble["recorder"] = f"recorder: {message.detail}"
+        else:
+            self.trouble.pop("recorder", None)
+
+    def _row_durable(self, record: Record, now_ns: int) -> None:
+        if record.frame_id is not None or record.inspector >= 0:
+            self.latency.add(now_ns - record.arrival_ns)
+
+    # --- deaths -------------------------------------------------------------------------------------------------------------
+
+    def _on_gone(self, child: Child) -> None:
+        """A child's channel is at its end: what it held is ours again, and it is started anew within its budget."""
+        now_ns = time.monotonic_ns()
+        if child.role == "inspector":
+            for slot in self.owners.owned_by("inspector", child.index):
+                self.owners.give(slot, "ledger")
+            self._do(self.ledger.inspector_lost(child.index, f"{child.name} {child.ended}", now_ns))
+        elif child.role == "recorder":
+            for slot in self.owners.owned_by("recorder"):
+                self.owners.release(slot)
+                self.images_dropped += 1
+        elif child.role == "rejector":
+            self._do(self.ledger.rejector_lost(child.index, now_ns))
+        elif child.role == "acquirer":
+            for slot in self.owners.owned_by("acquirer", child.index):
+                self.owners.release(slot)
+        if self._stopping or (child.role == "acquirer" and self._ended[child.index]):
+            return
+        camera_lost = child.role == "acquirer" and child.name in self.trouble
+        log.warning("%s (pid %d) %s", child.name, child.pid, child.ended)
+        if not child.ready and not camera_lost and self._ready_told is None and not self._fatal:
+            self._fatal = f"{child.name} {child.ended} while starting"
+            return
+        if child.role != "inspector" or not any(c.ready for c in self.crew.of("inspector")):
+            self.trouble.setdefault(child.name, f"{child.name} {child.ended}")
+        if not self.crew.plan_restart(child, time.monotonic(), budgeted=not camera_lost, back_off=child.role == "acquirer"):
+            self.trouble[child.name] = f"{child.name} {child.ended}: restart budget spent"
+            log.error("%s", self.trouble[child.name])
+
+    # --- actions of the ledger ------------------------------------------------------------------------------------------------
+
+    def _do_expect(self, action: do.DoExpect) -> None:
+        self._to("rejector", action.key[0], Expect(action.key[1], action.arrival_ns, action.encoder_count))
+
+    def _do_reject(self, action: do.DoReject) -> None:
+        self._to("rejector", action.key[0], Reject(action.key[1]))
+
+    def _do_inspect(self, action: do.DoInspect) -> None:
+        self.owners.give(action.slot, "inspector", action.inspector)
+        self._to("inspector", action.inspector, Inspect(action.key, action.slot, action.generation))
+
+    def _do_write(self, action: do.DoWrite) -> None:
+        self._to("recorder", 0, Write(action.key, action.record))
+        if self.ledger.unwritten > _UNWRITTEN_LIMIT and not self._fatal:
+            self._fatal = f"{_UNWRITTEN_LIMIT} rows wait for the recorder"
+            self.trouble["line"] = self._fatal
+
+    def _do_release(self, action: do.DoRelease) -> None:
+        """Free, or to the recorder as evidence while that holds no more than a quarter of the slots."""
+        recorder = self.crew.get("recorder")
+        if action.keep and recorder is not None and self.owners.count("recorder") < max(1, self.config.slots // 4):
+            self.owners.give(action.slot, "recorder")
+            recorder.channel.send(KeepImage(action.key, action.slot, self._names[action.key[0]]))
+            return
+        self.images_dropped += action.keep
+        self.owners.release(action.slot)
+
+    def _do_kill(self, action: do.DoKill) -> None:
+        child = self.crew.get("inspector", action.inspector)
+        log.error("inspector-%d hangs on trigger %s: killed", action.inspector, action.key)
+        if child is not None:
+            child.kill(dump_stack=True)
+
+    # --- what children are started with -----------------------------------------------------------------------------------------
+
+    def _acquirer_arguments(self, station: int) -> Callable[[], Sequence[Any]]:
+        return lambda: (
+            self.pool,
+            station,
+            self.config.stations[station],
+            self._sources[station].environment,
+            str(self.batch.folder),
+            self.ledger.last_trigger[station],
+            self._last_frame_id[station],
+            self._frame_limit,
+        )
+
+    def _rejector_arguments(self, station: int) -> Callable[[], Sequence[Any]]:
+        return lambda: (self.config.stations[station], self._reject_ports[station], str(self.batch.folder))
+
+    # --- what others see -----------------------------------------------------------------------------------------------------------
+
+    def state(self) -> str:
+        if self._stopping:
+            return "STOPPING"
+        if self.crew.exhausted or self._fatal:
+            return "FAULT"
+        return "DEGRADED" if self.trouble or len(self.crew.of("inspector")) < self.config.inspectors else "RUNNING"
+
+    def status(self) -> Status:
+        now = time.monotonic()
+        return Status(
+            state=self.state(),
+            seconds=now - self._began,
+            rate_hz=self.rate.now_hz(now),
+            counts=self.ledger.counts,
+            latency_ms=self.latency.as_dict(),
+            inspectors_ready=sum(c.ready for c in self.crew.of("inspector")),
+            slots_free=len(self.owners.free) + self.owners.count("acquirer"),
+            slots=self.config.slots,
+            restarts=self.crew.restarts,
+            output_healthy=not any(who.startswith("output") for who in self.trouble),
+            trouble="; ".join(self.trouble.values()),
+            images_dropped=self.images_dropped,
+        )
+
+    def _summary(self, cpu: dict[str, float]) -> Summary:
+        frames = max(1, self.ledger.counts.triggered)
+        inspecting = self._inspect_cpu_ns / 1e9
+        cpu = {**cpu, "inspector": max(0.0, cpu.get("inspector", 0.0) - inspecting)}
+        per_frame = {role: round(seconds * 1e3 / frames, 3) for role, seconds in sorted(cpu.items())}
+        return Summary(
+            counts=self.ledger.counts,
+            rate_hz=self.rate.mean_hz(),
+            latency_ms=self.latency.as_dict(),
+            results=str(self.batch.folder),
+            restarts=self.crew.restarts,
+            images_dropped=self.images_dropped,
+            state="FAULT" if self._fatal or self.crew.exhausted else "STOPPED",
+            trouble=self._fatal or "; ".join(self.trouble.values()),
+            cpu_ms_per_frame={**per_frame, "inspect": round(inspecting * 1e3 / frames, 3)},
+        )

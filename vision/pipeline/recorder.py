@@ -1,0 +1,169 @@
+"""The recorder process: rows and evidence to disk, then the word of it. It never slows the line.
+
+Rows first: whatever has arrived is one group commit; images only while no row waits. Nothing is acknowledged before it
+is on the disk; what cannot be written is kept and tried again, rows never dropped. When the line is gone, it closes the
+account with the last words of the others and seals.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict, deque
+from pathlib import Path
+
+from vision.config import LineConfig
+from vision.pipeline.batch import close_account
+from vision.pipeline.last_words import last_words_complete, remove_last_words
+from vision.pipeline.messages import (
+    Ack,
+    Failed,
+    ImageDone,
+    KeepImage,
+    Leave,
+    Ready,
+    RecorderTrouble,
+    SettledUpTo,
+    Write,
+)
+from vision.pipeline.pool import FramePool
+from vision.pipeline.process import Channel
+from vision.results.folder import ResultsError
+from vision.results.images import EvidenceStore
+from vision.results.writer import BatchWriter, RecordingError
+from vision.types import Record
+
+log = logging.getLogger("recorder")
+
+_RETRY_S = 0.1
+_LAST_WORDS_S = 2.0
+_REMEMBERED = 1024
+
+
+class Recorder:
+    """Messages to files. rows_open: what was received and is not durable yet, in order."""
+
+    def __init__(self, channel: Channel, pool: FramePool, writer: BatchWriter, images: EvidenceStore) -> None:
+        self._channel = channel
+        self._pool = pool
+        self._writer = writer
+        self._images = images
+        self._rows_open: list[Write] = []
+        self._appended = 0
+        self._images_open: deque[KeepImage] = deque()
+        self._settled = True
+        self._sealing = False
+        self._leave = False
+        self._trouble = ""
+        self._retry_at = 0.0
+        self._station_index: dict[str, int] = {}
+        # The last rows as they were written, so that an amendment made after the line's death keeps what was found.
+        self.recent: OrderedDict[tuple[str, int], Record] = OrderedDict()
+
+    def run(self) -> bool:
+        """Until told to leave (True) or the line is gone (False)."""
+        while True:
+            self._channel.wait(self._timeout())
+            self._listen()
+            self._commit()
+            if not self._rows_open:
+                if self._leave:
+                    self._finish_images()
+                    return True
+                self._keep_one()
+                self._sealing = self._writer.roll(self._settled)
+            if self._channel.closed and not self._channel.receive():
+                self._retry_at = 0.0
+                self._commit()
+                return False
+            if self._leave and self._trouble:
+                return True
+
+    def _timeout(self) -> float | None:
+        if self._rows_open:
+            return max(0.0, self._retry_at - time.monotonic())
+        return 0.0 if self._images_open or self._sealing or self._leave else None
+
+    def _listen(self) -> None:
+        for message in self._channel.receive():
+            match message:
+                case Write():
+                    self._rows_open.append(message)
+                case KeepImage():
+                    self._images_open.append(message)
+                case SettledUpTo(settled):
+                    self._settled = settled
+                case Leave():
+                    self._leave = True
+
+    def _commit(self) -> None:
+        if not self._rows_open or time.monotonic() < self._retry_at:
+            return
+        try:
+            while self._appended < len(self._rows_open):  # the writer keeps what it could not write
+                self._writer.append([self._rows_open[self._appended].record])
+                self._appended += 1
+            rows = self._writer.commit()
+        except RecordingError as error:
+            self._retry_at = time.monotonic() + _RETRY_S
+            if str(error) != self._trouble:
+                self._trouble = str(error)
+                self._channel.send(RecorderTrouble(self._trouble))
+            return
+        if self._trouble:
+            self._trouble = ""
+            self._channel.send(RecorderTrouble(""))
+        for write in self._rows_open:
+            self._station_index[write.record.station] = write.key[0]
+            self.recent[write.record.station, write.record.trigger] = write.record
+        self._rows_open.clear()
+        self._appended = 0
+        self._channel.send(Ack(tuple((self._station_index[name], trigger, revision) for name, trigger, revision in rows)))
+        while len(self.recent) > _REMEMBERED:
+            self.recent.popitem(last=False)
+
+    def _keep_one(self) -> None:
+        if not self._images_open:
+            return
+        message = self._images_open.popleft()
+        pixels = self._pool.read_only(message.slot, message.key[0])
+        name = self._images.keep(message.station, message.key[1], pixels)
+        self._channel.send(ImageDone(message.slot, name is not None))
+
+    def _finish_images(self) -> None:
+        while self._images_open:
+            self._keep_one()
+
+
+def run_recorder(channel: Channel, pool: FramePool, config: LineConfig, folder: str, provenance: dict[str, str]) -> None:
+    """The process: rows of one batch folder, from the first to the seal."""
+    batch = Path(folder)
+    try:
+        writer = BatchWriter(batch, provenance, rows_per_file=config.keep.rows_per_file)
+    except (ResultsError, RecordingError, OSError) as error:
+        channel.send(Failed(f"recorder: {error}"))
+        channel.drain(1.0)
+        return
+    keep = config.keep
+    images = EvidenceStore(batch / "images", keep.evidence_images, keep.evidence_mb * 1_000_000, keep.free_mb_min * 1_000_000)
+    recorder = Recorder(channel, pool, writer, images)
+    channel.send(Ready())
+    if not recorder.run():
+        _close_account(recorder, writer, batch, [station.name for station in config.stations])
+    try:
+        writer.close()
+    except RecordingError as error:
+        log.error("the batch could not be sealed: %s; the next start will", error)
+        channel.drain(1.0)
+
+
+def _close_account(recorder: Recorder, writer: BatchWriter, folder: Path, stations: list[str]) -> None:
+    """The line is gone: one LINE_LOST row for each trigger without one, an amendment for each pass that never came."""
+    end = time.monotonic() + _LAST_WORDS_S
+    while not last_words_complete(folder, stations) and time.monotonic() < end:
+        time.sleep(0.01)  # a line's end, not synchronisation: the files' writers may be dead, then time decides
+    try:
+        close_account(folder, writer, recorder.recent)
+    except RecordingError:
+        return  # the next start finds the last words and closes the account
+    remove_last_words(folder)

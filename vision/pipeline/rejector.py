@@ -1,0 +1,157 @@
+"""The rejector process of a station: reject unless passed, at the due time, whatever else happens.
+
+A thin loop around the pure schedule (reject/schedule.py) and one output (reject/output.py). The deadline lives here and not
+in the line's loop: with a process of its own it is kept while the machine is busy; SCHED_FIFO is asked for where allowed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import os
+import select
+import time
+from pathlib import Path
+from typing import Any
+
+from vision.config import StationConfig
+from vision.pipeline.last_words import write_last_words
+from vision.pipeline.messages import (
+    Expect,
+    Failed,
+    Leave,
+    LineReady,
+    OutputState,
+    Pass,
+    Ready,
+    Reject,
+    SetOutput,
+    Settled,
+)
+from vision.pipeline.process import Channel
+from vision.reject.make import make_output, make_schedule
+from vision.reject.output import Machine, Output, OutputError
+from vision.reject.schedule import Schedule
+
+log = logging.getLogger("rejector")
+
+
+class Rejector:
+    """Packs of one station from Expect to their fate.
+
+    heartbeat_ns: how often the machine hears from us.
+    """
+
+    def __init__(self, channel: Channel, schedule: Schedule, output: Output, heartbeat_ns: int) -> None:
+        self._channel = channel
+        self._schedule = schedule
+        self._output = output
+        self._heartbeat_ns = heartbeat_ns
+        self._next_heartbeat_ns = 0
+        self._line_ready = False
+        self._leave = False
+        self._loss = ""
+        self._told: tuple[bool, int | None, str] | None = None
+        self.last_trigger = 0
+
+    def run(self) -> list[tuple[int, bool]]:
+        """Until told to leave or the line is gone; gives the fates that the line was not told any more."""
+        while not self._leave and not self._channel.closed:
+            self._wait()
+            for message in self._channel.receive():
+                self._hear(message)
+            self._settle_due()
+            self._tick()
+        fates = [(settled.trigger, False) for settled in self._schedule.reject_all(time.monotonic_ns())]
+        now_ns = time.monotonic_ns()
+        for trigger, _ in fates:
+            self._output.settle(trigger, False, now_ns, now_ns)
+        return fates
+
+    def _hear(self, message: Any) -> None:
+        now_ns = time.monotonic_ns()
+        match message:
+            case Expect(trigger, arrival_ns, encoder_count):
+                self.last_trigger = max(self.last_trigger, trigger)
+                if self._schedule.expect(trigger, arrival_ns, encoder_count):
+                    self._output.expect(trigger)
+            case Pass(trigger):
+                if self._schedule.passed(trigger, now_ns):
+                    self._output.decide(trigger, True)
+            case Reject(trigger):
+                if self._schedule.rejected(trigger):
+                    self._output.decide(trigger, False)
+            case LineReady(ready):
+                self._line_ready = ready
+                self._next_heartbeat_ns = now_ns
+            case Leave():
+                self._leave = True
+
+    def _settle_due(self) -> None:
+        now_ns = time.monotonic_ns()
+        for settled in self._schedule.due(now_ns):
+            done = self._output.settle(settled.trigger, settled.accept, settled.due_ns, now_ns)
+            self._channel.send(Settled(settled.trigger, settled.accept and done))
+
+    def _tick(self) -> None:
+        now_ns = time.monotonic_ns()
+        if now_ns >= self._next_heartbeat_ns:
+            self._next_heartbeat_ns = now_ns + self._heartbeat_ns
+            self._output.heartbeat(self._line_ready, now_ns)
+        try:
+            self._output.tick(now_ns)
+        except OutputError as error:
+            self._loss = str(error)
+            log.warning("%s", error)
+        self._tell(self._output.machine())
+
+    def _tell(self, machine: Machine) -> None:
+        """Tells the line when the machine's state changes: not connected, bin full, stop asked for."""
+        detail = ""
+        if not machine.up:
+            detail = self._loss or "not connected"
+        elif machine.bin_full:
+            detail = "the reject bin is full"
+        elif machine.stop_request:
+            detail = "the machine asks for a stop"
+        state = (not detail, machine.confirmed_count, detail)
+        if state != self._told:
+            self._told = state
+            self._channel.send(OutputState(*state))
+
+    def _wait(self) -> None:
+        times = [self._next_heartbeat_ns, self._schedule.next_due_ns(), self._output.wait_ns()]
+        next_ns = min(t for t in times if t is not None)
+        wait_ms = max(0.0, (next_ns - time.monotonic_ns()) / 1e6)
+        poll = select.poll()
+        poll.register(self._channel.fileno(), select.POLLIN | (select.POLLOUT if self._channel.waiting else 0))
+        output_fd = self._output.fileno()
+        if output_fd is not None:
+            poll.register(output_fd, select.POLLIN)
+        poll.poll(wait_ms)
+        if self._channel.waiting:
+            self._channel.flush()
+
+
+def run_rejector(channel: Channel, config: StationConfig, port: int | None, folder: str) -> None:
+    """The process of one station's output. port: of a Modbus PLC that was started with the line, else None."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
+    try:
+        output = make_output(config.reject, port, lambda value: channel.send(SetOutput(value)))
+        output.open(time.monotonic_ns())
+    except (OutputError, ValueError) as error:
+        channel.send(Failed(f"station {config.name}: {error}"))
+        channel.drain(1.0)
+        return
+    schedule = make_schedule(config.reject)
+    gc.collect()
+    gc.freeze()
+    channel.send(Ready())
+    rejector = Rejector(channel, schedule, output, int(config.reject.heartbeat_ms * 1e6))
+    fates = rejector.run()
+    if channel.closed:
+        words = {"last_trigger": rejector.last_trigger, "outcomes": fates}
+        write_last_words(Path(folder), "rejector", config.name, words)
+    output.close()

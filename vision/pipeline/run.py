@@ -1,0 +1,121 @@
+"""One run of a line, from its configuration to its summary: the function behind `vision run`, the fault tests and the line bench."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
+
+from vision.config import LineConfig
+from vision.content.order import Order
+from vision.pipeline.batch import Batch
+from vision.pipeline.crew import preload
+from vision.pipeline.line import Line
+from vision.pipeline.plc_process import PlcProcess
+from vision.pipeline.sources import prepare_sources
+from vision.pipeline.stats import Status, Summary
+
+log = logging.getLogger("line")
+
+PRELOADED = ("vision.pipeline.preload",)
+
+
+def run_line(
+    config: LineConfig,
+    order: Order | None,
+    *,
+    frames: int | None = None,
+    seconds: float | None = None,
+    on_start: Callable[[Line], None] = lambda line: None,
+    on_status: Callable[[Status], None] = lambda status: None,
+) -> Summary:
+    """Runs a line until `frames` triggers per station, `seconds`, the end of its recordings, SIGINT or SIGTERM.
+
+    Raises StartError, ResultsError or CameraError, each one line, when it cannot start; nothing half-started stays then.
+    """
+    preload(PRELOADED)
+    recipes = [station.recipe.recipe(order) for station in config.stations]
+    with ExitStack() as stack:
+        sources = stack.enter_context(prepare_sources(config))
+        batch = Batch(config, order, recipes)
+        stack.callback(batch.release)
+        stack.enter_context(_log_to(batch.folder / "line.log"))
+        for word in batch.mended:
+            log.warning("mended: %s", word)
+        plcs = [
+            PlcProcess(station.reject, batch.folder / f"plc.{station.name}.csv")
+            if station.reject.output == "modbus" and station.reject.simulate_plc
+            else None
+            for station in config.stations
+        ]
+        for plc in plcs:
+            if plc is not None:
+                stack.callback(plc.close)
+        line = Line(config, recipes, batch, sources, frames, [plc.port if plc else None for plc in plcs])
+        stack.callback(line.abort)
+        stopped = stack.enter_context(_stop_signals())
+        line.start()
+        on_start(line)
+        line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), on_status)
+        summary = line.stop()
+        on_status(line.status())
+        accounts = {station.name: plc.close() for station, plc in zip(config.stations, plcs, strict=True) if plc is not None}
+        summary.plc = accounts or None
+        return summary
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    """SIGINT and SIGTERM ask for an end; a second one has its usual effect."""
+    stopped = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def stop(number: int, frame: object) -> None:
+        stopped.set()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    for number in before:
+        signal.signal(number, stop)
+    try:
+        yield stopped
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+@contextmanager
+def _log_to(path: Path) -> Iterator[None]:
+    """The log of all processes: a file of the batch, and warnings on stderr.
+
+    Children send their lines over their channels; multiprocessing-logging takes them from there through its queue to a
+    thread that writes, so that the line waits for no disk and no terminal. No child ever holds a lock of that queue.
+    """
+    root = logging.getLogger()
+    kept, level = root.handlers[:], root.level
+    file = logging.FileHandler(path, encoding="utf-8")
+    file.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setLevel(logging.WARNING)
+    terminal.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    root.handlers = [file, terminal]
+    root.setLevel(logging.INFO)
+    install_mp_handler(root)
+    wrapped = root.handlers[:]
+    try:
+        yield
+    finally:
+        uninstall_mp_handler(root)
+        for handler in wrapped:
+            handler.close()
+        root.handlers, level_now = kept, level
+        root.setLevel(level_now)
