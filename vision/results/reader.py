@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -107,6 +106,8 @@ def query(folder: Path, sql: str) -> pa.Table:
     It runs in a database of its own, in memory: it can read nothing else, no file and no network, and write nowhere. Raises
     ResultsError with the database's words.
     """
+    import duckdb  # here, as the recorder reads files too and has no use for a database  # noqa: PLC0415
+
     rows = open_batch(folder)
     with duckdb.connect(":memory:", config={"python_enable_replacements": "false"}) as database:
         database.register("results", rows)

@@ -1,0 +1,202 @@
+"""Rows on their way out: to a terminal, CSV, Parquet and JSON, with hostile content made harmless at each of them.
+
+A serial is any text of set 82 and a damaged code may hold any byte, so formulas, script, SQL, `../` and escape sequences
+are legal content. The bytes stay true in `payload` (Parquet) and `bytes_hex` (CSV, JSON); text is for reading only:
+
+- terminal and CSV: every character that does not print (control, bidirectional override, line separator) as `<GS>`, `<ESC>`,
+  `<U+202E>`;
+- CSV: a text cell that begins with `=`, `+`, `-`, `@` (also full-width, also behind blanks) or with `'` gets a `'` in front, which
+  a reader takes off again; comma, double quotes and CRLF as in RFC 4180. One line per symbol; a trigger without one has one line.
+- JSON: one object per line and trigger, names as in `vision inspect --json`; ASCII only, and `<`, `>`, `&` escaped, so that it may
+  stand in a page.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from vision.results.folder import ResultsError
+from vision.results.schema import PARAMETERS
+
+Format = Literal["csv", "parquet", "json"]
+Row = dict[str, Any]
+
+# fmt: off
+_CONTROL_NAMES = (
+    "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "TAB", "LF", "VT", "FF", "CR", "SO", "SI", "DLE", "DC1",
+    "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US",
+)
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_BATCH_ROWS = 1000
+
+_ROW_CELLS = (
+    "station", "trigger", "revision", "utc", "accept", "reasons", "detail", "evidence", "inspector", "inspect_ns",
+    "arrival_ns", "decided_ns", "decision_ns", "frame_id", "device_timestamp_ns", "encoder_count",
+)
+_SYMBOL_CELLS = (
+    "symbology_identifier", "bytes_hex", "text", "serial", "rows", "columns", "inverted", "mirrored", "px_per_module",
+    "rescue",
+)
+_CODEWORD_CELLS = (
+    "total", "data", "check", "corrected", "erasures",
+)
+_GRADE_CELLS = (
+    "standard", "edition", "overall", "letter", "formal",
+)
+# fmt: on
+CSV_COLUMNS = [
+    *_ROW_CELLS,
+    "symbol_index",
+    *_SYMBOL_CELLS,
+    "elements",
+    "content_reasons",
+    "corners",
+    *(f"codewords_{name}" for name in _CODEWORD_CELLS),
+    *(f"grade_{name}" for name in _GRADE_CELLS),
+    "grade_warnings",
+    *(f"{name}_{part}" for name in PARAMETERS for part in ("value", "grade")),
+    "fixed_pattern_segments",
+    "informative",
+]
+"""The columns of the CSV: of the row, of the symbol, of its grade; lists are joined by blanks, maps are JSON."""
+
+
+def printable(text: str) -> str:
+    """Text with every character that does not print spelled out: `<GS>`, `<ESC>`, `<U+202E>`."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _spelled(character) for character in text)
+
+
+def _spelled(character: str) -> str:
+    code = ord(character)
+    if code < len(_CONTROL_NAMES):
+        return f"<{_CONTROL_NAMES[code]}>"
+    return "<DEL>" if code == 0x7F else f"<U+{code:04X}>"
+
+
+def json_rows(table: pa.Table) -> Iterator[Row]:
+    """The rows as plain objects with the names of `vision inspect --json`; UTC as ISO 8601 with nanoseconds."""
+    position = table.schema.get_field_index("utc")
+    if position >= 0:
+        utc = pc.replace_substring(table["utc"].cast(pa.string()), " ", "T")
+        table = table.set_column(position, "utc", utc)
+    for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+        for row in batch.to_pylist(maps_as_pydicts="lossy"):
+            if row.get("symbols") is not None:
+                row["symbols"] = [_json_symbol(symbol) for symbol in row["symbols"]]
+            yield row
+
+
+def _json_symbol(symbol: Row) -> Row:
+    payload, grade, corners = symbol.pop("payload"), symbol["grade"], symbol["corners"]
+    symbol["bytes_hex"] = None if payload is None else payload.hex()
+    symbol["corners"] = [corners[index : index + 2] for index in range(0, len(corners), 2)]
+    if grade is not None:
+        grade["parameters"] = {name: value for name, value in grade["parameters"].items() if value is not None}
+    return symbol
+
+
+def show(table: pa.Table, limit: int | None = None) -> list[dict[str, str]]:
+    """The rows as short printable cells for a terminal; limit: that many last rows, None for all."""
+    if limit is not None:
+        table = table.slice(max(0, table.num_rows - limit))
+    shown = []
+    for row in json_rows(table):
+        symbols = row["symbols"]
+        grades = [symbol["grade"] for symbol in symbols]
+        cells = {
+            "station": row["station"],
+            "trigger": str(row["trigger"]),
+            "utc": row["utc"][:23],
+            "verdict": "accept" if row["accept"] else "reject",
+            "reasons": " ".join(row["reasons"]),
+            "text": " ".join(symbol["text"] if symbol["text"] is not None else "-" for symbol in symbols),
+            "grade": " ".join("-" if grade is None else f"{grade['overall']:.1f}" for grade in grades),
+            "decision_ms": f"{row['decision_ns'] / 1e6:.1f}",
+            "detail": row["detail"],
+        }
+        shown.append({name: printable(text) for name, text in cells.items()})
+    return shown
+
+
+def export(table: pa.Table, path: Path, form: Format) -> int:
+    """Writes rows to a file, whole or not at all; gives their count. Raises ResultsError naming the file or the format."""
+    writers = {"csv": _write_csv, "parquet": _write_parquet, "json": _write_json}
+    if form not in writers:
+        raise ResultsError(f"{form!r}: no such format, expected one of {', '.join(writers)}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        writers[form](table, temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be written ({error.strerror or error})") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return int(table.num_rows)
+
+
+def _write_parquet(table: pa.Table, path: Path) -> None:
+    pq.write_table(table, path, compression="zstd")
+
+
+def _write_json(table: pa.Table, path: Path) -> None:
+    with open(path, "w", encoding="ascii", newline="\n") as file:
+        for row in json_rows(table):
+            line = json.dumps(row, ensure_ascii=True, separators=(",", ":"))
+            for character in "<>&":
+                line = line.replace(character, f"\\u{ord(character):04x}")
+            file.write(line + "\n")
+
+
+def _write_csv(table: pa.Table, path: Path) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, CSV_COLUMNS, restval="", lineterminator="\r\n")
+        writer.writeheader()
+        for row in json_rows(table):
+            common = {name: row[name] for name in _ROW_CELLS}
+            for index, symbol in enumerate(row["symbols"]):
+                cells = {**common, "symbol_index": index, **_symbol_cells(symbol)}
+                writer.writerow({name: _cell(value) for name, value in cells.items()})
+            if not row["symbols"]:
+                writer.writerow({name: _cell(value) for name, value in common.items()})
+
+
+def _symbol_cells(symbol: Row) -> Row:
+    cells = {name: symbol[name] for name in _SYMBOL_CELLS}
+    cells |= {"elements": symbol["elements"], "content_reasons": symbol["reasons"], "corners": json.dumps(symbol["corners"])}
+    if symbol["codewords"] is not None:
+        cells |= {f"codewords_{name}": symbol["codewords"][name] for name in _CODEWORD_CELLS}
+    grade = symbol["grade"]
+    if grade is not None:
+        cells |= {f"grade_{name}": grade[name] for name in _GRADE_CELLS}
+        for name, parameter in grade["parameters"].items():
+            cells |= {f"{name}_value": parameter["value"], f"{name}_grade": parameter["grade"]}
+        cells |= {name: grade[name] for name in ("fixed_pattern_segments", "informative")}
+        cells["grade_warnings"] = grade["warnings"]
+    return cells
+
+
+def _cell(value: Any) -> str:
+    """What a value is as a cell: numbers as they are, text made harmless."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, dict):
+        value = json.dumps(value, ensure_ascii=True)
+    elif isinstance(value, list):
+        value = " ".join(map(str, value))
+    text = printable(str(value))
+    return f"'{text}" if text.lstrip().startswith((*_FORMULA, "'")) else text
