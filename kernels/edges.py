@@ -1,0 +1,150 @@
+"""Where edges are and which way they run, block by block; and where exactly they cross a grid."""
+
+from __future__ import annotations
+
+from numba import void
+
+from kernels._jit import array, f32, f64, helper, i64, kernel, pixels
+from kernels.sampling import bilinear, grid_point
+
+BLOCK = 8
+"""Side of a block, in pixels of the picture given."""
+
+
+@kernel(void(pixels, array(f32, 2), array(f32, 3)))
+def block_gradients(picture, sums, out):  # type: ignore[no-untyped-def]
+    """Gradient energy of each 8x8 block and its second and fourth circular harmonics.
+
+    picture: (h, w) uint8. sums: (5, w) float32 scratch. out: (5, h // 8, w // 8) float32, sums over the block of
+    m^2, m^2 cos 2a, m^2 sin 2a, m^2 cos 4a, m^2 sin 4a, with m and a the length and angle of the central difference.
+    Two perpendicular directions cancel in the second harmonic and add up in the fourth.
+    """
+    height, width = picture.shape
+    for block_row in range(out.shape[1]):
+        sums[:] = 0
+        for y in range(max(1, block_row * BLOCK), min(height - 1, block_row * BLOCK + BLOCK)):
+            for x in range(1, width - 1):
+                gx = f32(picture[y, x + 1]) - f32(picture[y, x - 1])
+                gy = f32(picture[y + 1, x]) - f32(picture[y - 1, x])
+                a = gx * gx - gy * gy
+                b = f32(2) * gx * gy
+                m = gx * gx + gy * gy
+                inverse = f32(1) / (m + f32(1e-3))
+                sums[0, x] += m
+                sums[1, x] += a
+                sums[2, x] += b
+                sums[3, x] += (a * a - b * b) * inverse
+                sums[4, x] += f32(2) * a * b * inverse
+        for harmonic in range(5):
+            for block_column in range(out.shape[2]):
+                total = f32(0)
+                for x in range(block_column * BLOCK, block_column * BLOCK + BLOCK):
+                    total += sums[harmonic, x]
+                out[harmonic, block_row, block_column] = total
+
+
+@helper
+def _crossing(picture, ax, ay, bx, by, least):  # type: ignore[no-untyped-def]
+    """Where the grey between the points a and b passes their mean, as -0.5 .. 0.5 of the way from the middle; 9 = nowhere."""
+    first = bilinear(picture, ax, ay)
+    last = bilinear(picture, bx, by)
+    if abs(last - first) < least:
+        return 9.0, 0.0
+    middle = 0.5 * (first + last)
+    sign = 1.0 if last > first else -1.0
+    best = 9.0
+    before = first
+    for step in range(1, 9):
+        t = step / 8.0
+        value = bilinear(picture, ax + (bx - ax) * t, ay + (by - ay) * t)
+        if (value - middle) * sign >= 0 and (before - middle) * sign < 0:
+            cross = (step - 1 + (middle - before) / (value - before)) / 8.0 - 0.5
+            if abs(cross) < abs(best):
+                best = cross
+        before = value
+    return best, sign
+
+
+@kernel(void(pixels, array(f64, 3, True), f64, array(f32, 3), array(f32, 3)))
+def grid_edges(picture, grid, least, across, down):  # type: ignore[no-untyped-def]
+    """Where the printed edges lie relative to the grid's lines.
+
+    picture: (h, w) uint8. grid: (rows + 1, columns + 1, 2) float64, module corners x, y in pixels. least: grey levels
+    by which two neighbouring module centres must differ. across: (2, rows, columns + 1) float32 out: at each vertical
+    boundary the offset of the edge to the right, in modules (9 = no edge), and its sign (+1 = brighter to the right).
+    down: (2, rows + 1, columns) float32 out, the same for horizontal boundaries, downwards. Outer boundaries included.
+    """
+    rows = grid.shape[0] - 1
+    columns = grid.shape[1] - 1
+    for r in range(rows):
+        for c in range(columns + 1):
+            ax, ay = grid_point(grid, r + 0.5, c - 0.5)
+            bx, by = grid_point(grid, r + 0.5, c + 0.5)
+            offset, sign = _crossing(picture, ax, ay, bx, by, least)
+            across[0, r, c] = offset
+            across[1, r, c] = sign
+    for r in range(rows + 1):
+        for c in range(columns):
+            ax, ay = grid_point(grid, r - 0.5, c + 0.5)
+            bx, by = grid_point(grid, r + 0.5, c + 0.5)
+            offset, sign = _crossing(picture, ax, ay, bx, by, least)
+            down[0, r, c] = offset
+            down[1, r, c] = sign
+
+
+@helper
+def _add(normal, right, row, value, weight):  # type: ignore[no-untyped-def]
+    for i in range(10):
+        right[i] += weight * row[i] * value
+        for j in range(10):
+            normal[i, j] += weight * row[i] * row[j]
+
+
+@kernel(i64(array(f32, 3), array(f32, 3), f64, array(f64, 1), array(f64, 1), array(f64, 2), array(f64, 1)))
+def projective_fit(across, down, reach, before, row, normal, right):  # type: ignore[no-untyped-def]
+    """Normal equations of the small projective shift that explains the offsets of `grid_edges`; returns the edges used.
+
+    across, down: as from `grid_edges`. reach: offsets further than this from the shift `before` (10,) are left out.
+    row: (10,) scratch. normal: (10, 10), right: (10,) out. Unknowns: shift right a0 + a1 u + a2 v + u (g u + h v), down
+    b0 + b1 u + b2 v + v (g u + h v), u and v from -1 to 1 over the symbol, in the order a0 a1 a2 b0 b1 b2 g h; then the print
+    growth that moves edges by their sign, right and down. Offsets in modules.
+    """
+    rows = across.shape[1]
+    columns = down.shape[2]
+    normal[:] = 0
+    right[:] = 0
+    used = 0
+    # u and v measure half a symbol: the g, h terms are scaled to modules of each axis so that one pair serves both.
+    for r in range(rows):
+        v = (2.0 * r + 1.0) / rows - 1.0
+        for c in range(columns + 1):
+            if across[0, r, c] > 1.0:
+                continue
+            u = 2.0 * c / columns - 1.0
+            row[:] = 0
+            row[0] = 1.0
+            row[1] = u
+            row[2] = v
+            row[6] = u * u * columns * 0.5
+            row[7] = u * v * columns * 0.5
+            row[8] = across[1, r, c]
+            if abs(across[0, r, c] - (row * before).sum()) < reach:
+                _add(normal, right, row, across[0, r, c], 1.0)
+                used += 1
+    for r in range(rows + 1):
+        v = 2.0 * r / rows - 1.0
+        for c in range(columns):
+            if down[0, r, c] > 1.0:
+                continue
+            u = (2.0 * c + 1.0) / columns - 1.0
+            row[:] = 0
+            row[3] = 1.0
+            row[4] = u
+            row[5] = v
+            row[6] = u * v * rows * 0.5
+            row[7] = v * v * rows * 0.5
+            row[9] = down[1, r, c]
+            if abs(down[0, r, c] - (row * before).sum()) < reach:
+                _add(normal, right, row, down[0, r, c], 1.0)
+                used += 1
+    return used

@@ -1,0 +1,196 @@
+"""Long straight edges in an upright patch: the solid sides of a finder."""
+
+from __future__ import annotations
+
+from numba import void
+
+from kernels._jit import array, f32, f64, helper, i64, kernel
+
+STRIP = 8
+"""Rows of the patch that are averaged into one strip."""
+
+
+@kernel(f64(array(f32, 2), array(f32, 2)))
+def strip_edges(patch, out):  # type: ignore[no-untyped-def]
+    """Mean horizontal slope of each strip of 8 rows, at each column.
+
+    patch: (rows, columns) float32. out: (rows // 8, columns) float32: mean over the strip of (right neighbour - left
+    neighbour), 0 at the borders. Returns the mean of the absolute values, in grey levels.
+    """
+    columns = patch.shape[1]
+    out[:] = 0
+    total = 0.0
+    for k in range(out.shape[0]):
+        for y in range(k * STRIP, (k + 1) * STRIP):
+            for x in range(1, columns - 1):
+                out[k, x] += patch[y, x + 1] - patch[y, x - 1]
+        for x in range(1, columns - 1):
+            out[k, x] *= f32(1.0 / STRIP)
+            total += abs(out[k, x])
+    return total / max(1, out.shape[0] * columns)
+
+
+@kernel(void(array(f32, 2), f64, array(f32, 2)))
+def consistency(strips, knee, out):  # type: ignore[no-untyped-def]
+    """Slopes pressed into -1 .. 1 as s / (|s| + knee): says that there is an edge and its sign, hardly how strong it is."""
+    for k in range(strips.shape[0]):
+        for x in range(strips.shape[1]):
+            out[k, x] = strips[k, x] / (abs(strips[k, x]) + f32(knee))
+
+
+@kernel(void(array(f32, 2), f64, i64, f64, array(f32, 2), array(f32, 3)))
+def straight_runs(edges, steepest, slopes, price, running, out):  # type: ignore[no-untyped-def]
+    """The best nearly vertical run of edges of one sign through each column.
+
+    edges: (strips, columns) float32 from `consistency`. A line runs through column x at the middle strip with one of
+    `slopes` slopes from -steepest to steepest, in columns per strip. Its score is the largest sum over consecutive strips
+    of (sign * edge - price). running: (4, columns) float32 scratch. out: (2, 4, columns) float32, for sign + and -: best score, its
+    slope, first strip, last strip.
+    """
+    strips, columns = edges.shape
+    out[:] = 0
+    middle = 0.5 * (strips - 1)
+    for index in range(slopes):
+        slope = -steepest + 2.0 * steepest * index / max(1, slopes - 1)
+        running[:] = 0
+        for k in range(strips):
+            shift = int(round(slope * (k - middle)))
+            low = max(0, -shift)
+            high = min(columns, columns - shift)
+            for x in range(low, high):
+                edge = edges[k, x + shift]
+                for sign in range(2):
+                    gain = (edge if sign == 0 else -edge) - f32(price)
+                    score = running[2 * sign, x]
+                    if score <= 0:
+                        score = f32(0)
+                        running[2 * sign + 1, x] = k
+                    score += gain
+                    running[2 * sign, x] = score
+                    if score > out[sign, 0, x]:
+                        out[sign, 0, x] = score
+                        out[sign, 1, x] = slope
+                        out[sign, 2, x] = running[2 * sign + 1, x]
+                        out[sign, 3, x] = k
+
+
+@helper
+def _peak(strips, k, x, sign):  # type: ignore[no-untyped-def]
+    """The sub-pixel place of the steepest slope of this sign within two columns of x, and its height."""
+    columns = strips.shape[1]
+    best = -1
+    height = 0.0
+    for near in range(max(1, x - 2), min(columns - 1, x + 3)):
+        value = strips[k, near] * sign
+        if value > height:
+            height = value
+            best = near
+    if best < 0:
+        return 0.0, 0.0
+    before = strips[k, best - 1] * sign
+    after = strips[k, best + 1] * sign
+    curve = before + after - 2 * height
+    offset = 0.0
+    if curve < 0:
+        offset = min(max(0.5 * (before - after) / curve, -0.5), 0.5)
+    return best + offset, height
+
+
+@kernel(i64(array(f32, 2), array(f32, 3), i64, f64, array(f64, 2)))
+def pick_lines(strips, runs, most, least, out):  # type: ignore[no-untyped-def]
+    """The best lines of `straight_runs`, each alone in its neighbourhood and fitted to sub-pixel edge places.
+
+    strips: (strips, columns) float32 slopes from `strip_edges`. runs: (2, 4, columns) from `straight_runs`; scores taken are set
+    to 0. most: how many lines; least: lowest score. out: (most, 6) float64: sign (+1 brighter to the right), score, x at row 0,
+    dx per row, first row, last row, in patch pixels. Returns how many.
+    """
+    columns = runs.shape[2]
+    middle = 0.5 * (strips.shape[0] - 1)
+    count = 0
+    while count < most:
+        best = least
+        at = -1
+        which = 0
+        for sign in range(2):
+            for x in range(columns):
+                if runs[sign, 0, x] > best:
+                    best = runs[sign, 0, x]
+                    at = x
+                    which = sign
+        if at < 0:
+            break
+        direction = 1.0 if which == 0 else -1.0
+        slope = runs[which, 1, at]
+        first = int(runs[which, 2, at])
+        last = int(runs[which, 3, at])
+        w = sk = sx = skk = skx = 0.0
+        for k in range(first, last + 1):
+            x, height = _peak(strips, k, at + int(round(slope * (k - middle))), direction)
+            if height > 0:
+                w += height
+                sk += height * k
+                sx += height * x
+                skk += height * k * k
+                skx += height * k * x
+        spread = w * skk - sk * sk
+        fit = slope
+        if last > first and spread > 1e-9:
+            fit = (w * skx - sk * sx) / spread
+        start = (sx - fit * sk) / w if w > 0 else at - slope * middle
+        out[count, 0] = direction
+        out[count, 1] = best
+        # Strip k is centred on row 8 k + 3.5.
+        out[count, 3] = fit / STRIP
+        out[count, 2] = start - fit / STRIP * 0.5 * (STRIP - 1)
+        out[count, 4] = first * STRIP
+        out[count, 5] = (last + 1) * STRIP - 1
+        count += 1
+        for x in range(max(0, at - 3), min(columns, at + 4)):
+            runs[which, 0, x] = 0
+    return count
+
+
+@kernel(i64(array(f64, 2), i64, array(f64, 2), i64, f64, f64, array(f64, 2)))
+def pair_lines(upright, upright_count, level, level_count, shortest, gap, out):  # type: ignore[no-untyped-def]
+    """Pairs of an upright and a level line that can be the solid sides of a finder.
+
+    upright, level: lines from `pick_lines`; the level ones with x and y exchanged. shortest: length of a side, gap: how far a
+    side may end from the corner, in patch pixels. out: (n, 8) float64: score, +1 for a dark and -1 for a light finder, corner x, y,
+    end of the upright side x, y, end of the level side x, y. Returns how many (never more than n; four per pair at most).
+    """
+    count = 0
+    for i in range(upright_count):
+        for j in range(level_count):
+            # x = ux + us y; y = ly + ls x
+            scale = 1.0 - upright[i, 3] * level[j, 3]
+            x = (upright[i, 2] + upright[i, 3] * level[j, 2]) / scale
+            y = level[j, 2] + level[j, 3] * x
+            for up in range(2):
+                end_y = upright[i, 4] if up else upright[i, 5]
+                start_y = upright[i, 5] if up else upright[i, 4]
+                tall = y - end_y if up else end_y - y
+                miss_y = y - start_y if up else start_y - y
+                if tall < shortest or miss_y > gap + 0.2 * tall:
+                    continue
+                for right in range(2):
+                    end_x = level[j, 5] if right else level[j, 4]
+                    start_x = level[j, 4] if right else level[j, 5]
+                    wide = end_x - x if right else x - end_x
+                    miss_x = start_x - x if right else x - start_x
+                    if wide < shortest or miss_x > gap + 0.2 * wide:
+                        continue
+                    inward_x = 1.0 if right else -1.0
+                    inward_y = -1.0 if up else 1.0
+                    if upright[i, 0] * inward_x != level[j, 0] * inward_y or count >= out.shape[0]:
+                        continue
+                    past = max(0.0, -miss_x) / wide + max(0.0, -miss_y) / tall
+                    out[count, 0] = (tall * wide) / (tall + wide) / (1.0 + past)
+                    out[count, 1] = -upright[i, 0] * inward_x
+                    out[count, 2] = x
+                    out[count, 3] = y
+                    out[count, 4] = upright[i, 2] + upright[i, 3] * end_y
+                    out[count, 5] = end_y
+                    out[count, 6] = end_x
+                    out[count, 7] = level[j, 2] + level[j, 3] * end_x
+                    count += 1
+    return count

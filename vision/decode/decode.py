@@ -1,0 +1,159 @@
+"""All symbols of a frame, read or at least found."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from vision.decode.codewords import Corrected, correct, finder_bits
+from vision.decode.encodation import EncodationError, Message, read_message
+from vision.decode.grid import fit_grid
+from vision.decode.locate import Candidate, candidates
+from vision.decode.placement import placement
+from vision.decode.sample import judged, module_greys
+from vision.decode.search import Effort, Search, Workspace
+from vision.decode.symbol_sizes import SymbolSize, size_of
+from vision.types import CodewordCounts, Modules, Pixels, Reading, Symbol
+
+SHARPEN = (0.0, 0.12, 0.25)
+"""Shares of the neighbours' greys taken out of a module, in the order tried."""
+
+Found = tuple[Symbol, Modules, Reading | None]
+
+
+def decode(pixels: Pixels, search: Search, work: Workspace) -> list[Found]:
+    """All symbols of a frame in reading order, none twice; Reading None = finder found beyond doubt but not read.
+
+    pixels: (height, width) uint8; any strides are taken, a copy is made where it is not C-contiguous.
+    Raises ValueError where it is not such an array.
+    """
+    if pixels.ndim != 2 or pixels.dtype != np.uint8:
+        raise ValueError(f"a frame is (height, width) uint8, not {pixels.shape} {pixels.dtype}")
+    if min(pixels.shape) < 8:
+        return []
+    frame = np.ascontiguousarray(pixels)
+    effort = Effort(search.effort)
+    taken: list[npt.NDArray[np.float64]] = []
+    read: list[Found] = []
+    unread: list[tuple[float, Found]] = []
+    for candidate, picture in candidates(frame, search, work, effort, taken):
+        result, doubt = _attempt(picture, candidate, work, effort)
+        if result is not None:
+            if not _twice(result[0], read):
+                read.append(result)
+            taken.append(result[0].corners)
+            if search.symbol_count is not None and len(read) >= search.symbol_count:
+                break
+        elif doubt is not None:
+            unread.append(doubt)
+    found = read
+    for _, doubtful in sorted(unread, key=lambda entry: -entry[0]):
+        if not _twice(doubtful[0], found):
+            found.append(doubtful)
+    return _reading_order(found)
+
+
+def _attempt(picture: Pixels, candidate: Candidate, work: Workspace, effort: Effort) -> tuple[Found | None, tuple[float, Found] | None]:
+    """Tries to read a candidate: (what was read, None), or (None, the finder with its evidence where that is convincing)."""
+    symbol = fit_grid(picture, candidate, work)
+    if symbol is None:
+        return None, None
+    greys = module_greys(picture, symbol, work)
+    views = [(symbol, greys)]
+    if size_of(symbol.rows, symbol.columns) is None:
+        views = []
+    if size_of(symbol.columns, symbol.rows) is not None:
+        views.append((_mirror(symbol), np.ascontiguousarray(greys[::-1, ::-1].T)))
+    doubt = None
+    for sharpen in SHARPEN:
+        for view, view_greys in views:
+            modules = judged(view_greys, sharpen)
+            size = size_of(view.rows, view.columns)
+            if size is None:
+                continue
+            if sharpen == SHARPEN[0] and not view.mirrored | (doubt is not None):
+                doubt = _convincing(view, modules, size)
+            reading = _read(modules, effort)
+            if reading is not None:
+                return (view, modules, reading), None
+    return None, doubt
+
+
+def _mirror(symbol: Symbol) -> Symbol:
+    """The symbol taken as mirrored: rows and columns exchanged about the corner of the L."""
+    grid = symbol.grid[::-1, ::-1].transpose(1, 0, 2)
+    return Symbol(np.ascontiguousarray(grid), inverted=symbol.inverted, mirrored=True)
+
+
+def _read(modules: Modules, effort: Effort) -> Reading | None:
+    """Error correction and message of sampled modules; plain first, then with the weakest codewords erased."""
+    size = size_of(*modules.bits.shape)
+    if size is None or finder_bits(modules.bits, size) < 14:
+        return None
+    tries = [(0, False)]
+    if size.rows == 144:
+        tries.append((0, True))
+    tries += [(share, False) for share in (size.check_per_block // 4, size.check_per_block // 2) if share > 1]
+    for erasures, wrong_144 in tries:
+        if not effort.spend(1):
+            return None
+        corrected = correct(modules, erasures, wrong_144)
+        if corrected is None:
+            continue
+        try:
+            return reading_of(corrected, read_message(corrected.data))
+        except EncodationError:
+            continue
+    return None
+
+
+def reading_of(corrected: Corrected, message: Message) -> Reading:
+    """The record of a corrected symbol and its message."""
+    size = corrected.size
+    counts = CodewordCounts(size.total, size.data, size.check, sum(corrected.changed), corrected.erasures)
+    return Reading(
+        payload=message.payload,
+        symbology_identifier=message.symbology_identifier,
+        bits=corrected.bits,
+        codewords=counts,
+        corrected_per_block=corrected.changed,
+        check_per_block=(size.check_per_block,) * size.blocks,
+    )
+
+
+def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize) -> tuple[float, Found] | None:
+    """A finder found but not read, where its solid and its dashed sides are there beyond doubt."""
+    place = placement(size)
+    wrong = modules.bits != place.pattern
+    rim = np.zeros_like(wrong)
+    rim[0], rim[:, -1] = True, True
+    clock, solid = place.finder & rim, place.finder & ~rim
+    evidence = finder_bits(modules.bits, size)
+    if evidence < 26 or wrong[clock].mean() > 0.12 or wrong[solid].mean() > 0.12:
+        return None
+    return evidence, (symbol, modules, None)
+
+
+def _twice(symbol: Symbol, found: list[Found]) -> bool:
+    """Whether a symbol lies on one already found: the centre of either inside the other."""
+    from vision.decode.locate import _covers
+
+    middle = symbol.corners.mean(axis=0)
+    for other, _, _ in found:
+        if _covers(other.corners, *middle) or _covers(symbol.corners, *other.corners.mean(axis=0)):
+            return True
+    return False
+
+
+def _reading_order(found: list[Found]) -> list[Found]:
+    """From top to bottom in lines, from left to right in a line; symbols share a line when their centres differ by less than half a side."""
+    rest = sorted(found, key=lambda entry: tuple(entry[0].corners.mean(axis=0)[::-1]))
+    ordered: list[Found] = []
+    while rest:
+        first = rest[0][0]
+        reach = np.ptp(first.corners[:, 1]) / 2
+        limit = first.corners[:, 1].mean() + reach
+        line = [entry for entry in rest if entry[0].corners[:, 1].mean() <= limit]
+        rest = [entry for entry in rest if entry[0].corners[:, 1].mean() > limit]
+        ordered += sorted(line, key=lambda entry: float(entry[0].corners[:, 0].mean()))
+    return ordered

@@ -1,0 +1,72 @@
+"""What to look for in a frame, and the scratch memory to look with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+POLARITIES = ("both", "dark", "light")
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for.
+
+    symbol_count: symbols expected in a frame; the search stops when they are read. None: unknown, the whole budget is used.
+    polarity: "dark" (finder dark on light), "light" (light on dark) or "both".
+    sizes: allowed (rows, columns), None for every size of the standards.
+    effort: the budget in work units, so that the same frame gives the same result on any machine. A region looked into
+        costs 4, a finder hypothesis 1, an attempt at error correction 1.
+    second_opinion_ms: time libdmtx may take for a frame that was not fully read, in milliseconds; 0 = it is not asked.
+    """
+
+    symbol_count: int | None = None
+    polarity: str = "both"
+    sizes: tuple[tuple[int, int], ...] | None = None
+    effort: int = 400
+    second_opinion_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.polarity not in POLARITIES:
+            raise ValueError(f"polarity must be one of {', '.join(POLARITIES)}, not {self.polarity!r}")
+        if self.symbol_count is not None and self.symbol_count < 1:
+            raise ValueError(f"symbol_count must be at least 1 or None, not {self.symbol_count}")
+        if self.effort < 1:
+            raise ValueError(f"effort must be at least 1, not {self.effort}")
+        if not self.second_opinion_ms >= 0:
+            raise ValueError(f"second_opinion_ms must not be negative, not {self.second_opinion_ms}")
+
+
+class Workspace:
+    """Scratch arrays, grown on demand and used again for the next frame.
+
+    Nothing in it influences a result: an array is handed out with unknown content, and its user writes it before reading.
+    """
+
+    def __init__(self) -> None:
+        self._memory: dict[str, npt.NDArray[np.uint8]] = {}
+
+    def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
+        """A C-contiguous array of this shape and type, content unknown, valid until the same name is asked for again."""
+        kind = np.dtype(dtype)
+        size = int(np.prod(shape)) * kind.itemsize
+        memory = self._memory.get(name)
+        if memory is None or memory.size < size:
+            memory = np.empty(size, np.uint8)
+            self._memory[name] = memory
+        return memory[:size].view(kind).reshape(shape)
+
+
+class Effort:
+    """What is left of a budget of work units."""
+
+    def __init__(self, units: int) -> None:
+        self.left = units
+
+    def spend(self, units: int) -> bool:
+        """Takes units from the budget; False when it is used up."""
+        self.left -= units
+        return self.left >= 0
