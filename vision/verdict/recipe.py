@@ -47,10 +47,15 @@ class Recipe:
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-def recipe_for(order: Order, search: Search, setup: Setup, grade_min: float = 0.0) -> Recipe:
-    """The recipe of a station under an order: the order sets count, edition and least grade; grade_min can only raise that."""
+def recipe_for(order: Order, search: Search, setup: Setup, grade_min: float = 0.0, count_extra: bool = False) -> Recipe:
+    """The recipe of a station under an order, which sets the edition, the number of symbols and the least grade.
+
+    grade_min: can raise the order's, never lower it.
+    count_extra: looks on after as many symbols as ordered were read, so that one too many is seen; costs the whole search budget
+        on every frame. Without it WRONG_SYMBOL_COUNT means too few. ValueError with one line where the edition is not known.
+    """
     return Recipe(
-        search=search,
+        search=dataclasses.replace(search, symbol_count=None if count_extra else order.symbols_per_frame),
         setup=dataclasses.replace(setup, edition=order.edition) if setup.standard == "15415" else setup,
         order=order,
         grade_min=max(order.grade_min, grade_min),

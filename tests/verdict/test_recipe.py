@@ -1,0 +1,61 @@
+"""A recipe's hash follows everything that decides a verdict."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from vision.content.order import Order
+from vision.decode.search import Search
+from vision.grade.setup import Setup
+from vision.verdict.recipe import Recipe, recipe_for
+
+ORDER = Order(
+    "PO", "x", "GS1", "L", "271231", 1, gtin="04012345678901", serials=frozenset({"A", "B"}), grade_min=2.5, edition="2024"
+)
+
+
+def test_the_hash_follows_every_field() -> None:
+    plain = Recipe(Search(), Setup())
+    others = [
+        Recipe(Search(polarity="dark"), Setup()),
+        Recipe(Search(), Setup(white=240.0)),
+        Recipe(Search(), Setup(), order=ORDER),
+        Recipe(Search(), Setup(), order=dataclasses.replace(ORDER, serials=frozenset({"A"}))),
+        Recipe(Search(), Setup(), grade_min=2.0),
+        Recipe(Search(), Setup(), symbols_per_frame=1),
+        Recipe(Search(), Setup(), decode_only=True),
+    ]
+    hashes = {recipe.hash() for recipe in [plain, *others]}
+    assert len(hashes) == len(others) + 1
+    assert plain.hash() == Recipe(Search(), Setup()).hash()
+    assert len({field.name for field in dataclasses.fields(Recipe)}) == 6  # a field more wants a line above
+
+
+def test_the_hash_is_the_same_in_every_process() -> None:
+    """The digest of an order is pinned: neither the order of a set nor the hash seed may enter."""
+    serials = [f"SN{number}" for number in range(100)]
+    orders = [dataclasses.replace(ORDER, serials=frozenset(some)) for some in (serials, serials[::-1])]
+    assert len({Recipe(Search(), Setup(), order=order).hash() for order in orders}) == 1
+    assert orders[0].digest() == "d97fb24b816df1114dc0152a5b6cd23dc83e049c2e58948d4f42079fdda6a08a"
+
+
+@pytest.mark.parametrize("change", [{"grade_min": -0.1}, {"grade_min": 4.1}, {"grade_min": float("nan")}, {"symbols_per_frame": 0}])
+def test_bounds(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        Recipe(Search(), Setup(), **change)
+
+
+def test_the_order_decides() -> None:
+    recipe = recipe_for(ORDER, Search(polarity="dark"), Setup(), grade_min=1.0)
+    assert recipe.search == Search(polarity="dark", symbol_count=1)
+    assert recipe.setup == Setup(edition="2011")
+    assert (recipe.grade_min, recipe.symbols_per_frame, recipe.order) == (2.5, 1, ORDER)
+
+
+def test_a_station_can_ask_for_more_than_the_order() -> None:
+    recipe = recipe_for(ORDER, Search(), Setup(), grade_min=3.0, count_extra=True)
+    assert recipe.grade_min == 3.0
+    assert recipe.search.symbol_count is None
