@@ -125,9 +125,9 @@ class ModbusOutput:
         """Noted as the newest; told with the next heartbeat."""
         self._newest = trigger & _SEQUENCE_MASK
 
-    def decide(self, trigger: int, accept: bool, now_ns: int) -> None:
+    def decide(self, trigger: int, accept: bool) -> None:
         self._put(trigger, registers.PASS if accept else registers.REJECT)
-        self._pump(now_ns)
+        self._pump(time.monotonic_ns())
 
     def settle(self, trigger: int, accept: bool, due_ns: int, now_ns: int) -> bool:
         entry = self._entries[(trigger & _SEQUENCE_MASK) % len(self._entries)]

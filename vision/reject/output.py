@@ -5,8 +5,8 @@ schedule and one output:
 
     wait for a message, for output.fileno() to be readable, for schedule.next_due_ns() or for output.wait_ns(): what comes first
     Expect  -> schedule.expect(...), output.expect(trigger)
-    Pass    -> if schedule.passed(trigger, now): output.decide(trigger, True, now)
-    Reject  -> if schedule.rejected(trigger): output.decide(trigger, False, now)
+    Pass    -> if schedule.passed(trigger, now): output.decide(trigger, True)
+    Reject  -> if schedule.rejected(trigger): output.decide(trigger, False)
     then    -> for each of schedule.due(now): done = output.settle(trigger, accept, due_ns, now)
                (accepted and not done: the pack was rejected by the machine's rule after all; the line is told)
     then    -> try output.tick(now), OutputError: ready low, count, log; the output reconnects by itself in later ticks
@@ -29,7 +29,7 @@ class Machine:
     """What the machine says of itself, as last heard.
 
     up: it can be told verdicts now; False = everything it was not told yet will be rejected.
-    confirmed_count: rejects it confirmed since its start; None where it does not say (also in bin_full, stop_request: False).
+    confirmed_count: rejects it confirmed since its start; None where it does not say. bin_full, stop_request: False likewise.
     """
 
     up: bool
@@ -49,7 +49,7 @@ class Output(Protocol):
     def expect(self, trigger: int) -> None:
         """A pack passed the trigger; it will be rejected unless passed."""
 
-    def decide(self, trigger: int, accept: bool, now_ns: int) -> None:
+    def decide(self, trigger: int, accept: bool) -> None:
         """The verdict, before the due time; outputs that are not early do nothing. A reject overrules a pass."""
 
     def settle(self, trigger: int, accept: bool, due_ns: int, now_ns: int) -> bool:

@@ -39,7 +39,7 @@ class SimulatedOutput:
     def expect(self, trigger: int) -> None:
         self.expected_count += 1
 
-    def decide(self, trigger: int, accept: bool, now_ns: int) -> None:
+    def decide(self, trigger: int, accept: bool) -> None:
         """Nothing: acts at the due time."""
 
     def settle(self, trigger: int, accept: bool, due_ns: int, now_ns: int) -> bool:
