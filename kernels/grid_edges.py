@@ -21,8 +21,14 @@ STEPS = 12
 REACH = 4
 """Modules to each side over which edges are averaged along a grid line, with weights (1 - (t / REACH)^2)^2."""
 
+LINES = 3
+"""Neighbouring grid lines to each side that help where a line has few edges of its own."""
+
+LEAST_EDGES = 0.5
+"""Weight of the edges in the neighbourhood below which an intersection stays where it was."""
+
 RIDGE = 0.1
-"""Pull of the local line towards the line through the whole side, in edges: keeps a stretch without edges quiet."""
+"""Pull of a line towards its neighbourhood, in edges: keeps a stretch without edges quiet; rounds take the rest of it back."""
 
 OUTLIER = 0.35
 """Modules from the line at which an edge no longer counts (Tukey's biweight): a stain's edge is none of the grid's."""
@@ -125,6 +131,14 @@ def local_levels(centres: Floats, levels: Floats, spread: int) -> float:
     return highest - lowest
 
 
+@helper
+def colour_at(centres: Floats, levels: Floats, row: int, column: int, inverted: int) -> float:
+    """1 where a module has the finder's colour, -1 where not or beyond the quiet zone."""
+    if row < 0 or column < 0 or row >= centres.shape[0] or column >= centres.shape[1]:
+        return -1.0
+    return 1.0 if (centres[row, column, 2] < levels[row, column, 0]) != (inverted == 1) else -1.0
+
+
 @kernel(i64(array(f32, 2), i64, i64, array(f64, 3), i64, array(f64, 3), array(f64, 3), array(f64, 3), array(f64, 3)))
 def module_edges(
     reference: Singles,
@@ -141,9 +155,10 @@ def module_edges(
 
     reference: (h, w) float32 at image position left, top. extended: (rows + 3, columns + 3, 2) float64 corners, ring included.
     inverted: 1 where the finder is light. centres: (rows + 2, columns + 2, 3) and levels: same shape, float64 scratch.
-    across: (columns + 1, rows, 2) float64: [line, row] = offset to the right of that vertical grid line (nan = no edge), and +1
-        where the finder's colour lies to its left, -1 where to its right, so that growth g moves the edge by sign * g / 2.
-    down: (rows + 1, columns, 2) float64: the same for horizontal lines, offset downward, +1 where the finder's colour lies above.
+    across: (columns + 1, rows, 4) float64: [line, row] = offset to the right of that vertical grid line (nan = no edge); sign: +1
+        where the finder's colour lies to its left, -1 where to its right; sign times the mean colour (finder's 1, other -1) of
+        the four modules beside the two, and of the two modules beyond them: growth and blur move the edge with these.
+    down: (rows + 1, columns, 4) float64: the same for horizontal lines, offset downward, +1 where the finder's colour lies above.
     """
     rows, columns = extended.shape[0] - 3, extended.shape[1] - 3
     for r in range(rows + 2):
@@ -158,19 +173,15 @@ def module_edges(
     for direction in range(2):
         lines = columns + 1 if direction == 0 else rows + 1
         places = rows if direction == 0 else columns
+        dr, dc = (0, 1) if direction == 0 else (1, 0)
+        out = across if direction == 0 else down
         for line in range(lines):
             for place in range(places):
-                # Module a lies before the line, b after it; p and q are the ends of the line between them.
-                if direction == 0:
-                    ra, ca, rb, cb = place + 1, line, place + 1, line + 1
-                    rq, cq = place + 2, line + 1
-                    out = across
-                else:
-                    ra, ca, rb, cb = line, place + 1, line + 1, place + 1
-                    rq, cq = line + 1, place + 2
-                    out = down
+                # Module a lies before the line, b after it; the line between them runs from b's corner to q.
+                ra, ca = (place + 1, line) if direction == 0 else (line, place + 1)
+                rb, cb = ra + dr, ca + dc
+                rq, cq = rb + dc, cb + dr
                 out[line, place, 0] = np.nan
-                out[line, place, 1] = 0.0
                 value_a, value_b = centres[ra, ca, 2], centres[rb, cb, 2]
                 if abs(value_a - value_b) < least or value_a == value_b:
                     continue
@@ -183,98 +194,164 @@ def module_edges(
                 line_x = (extended[rb, cb, 0] + extended[rq, cq, 0]) / 2
                 line_y = (extended[rb, cb, 1] + extended[rq, cq, 1]) / 2
                 out[line, place, 0] = ((xa + ux * share - line_x) * ux + (ya + uy * share - line_y) * uy) / (ux * ux + uy * uy)
-                out[line, place, 1] = 1.0 if (value_a < value_b) != (inverted == 1) else -1.0
+                sign = 1.0 if (value_a < value_b) != (inverted == 1) else -1.0
+                sides = colour_at(centres, levels, ra - dc, ca - dr, inverted) + colour_at(
+                    centres, levels, rb - dc, cb - dr, inverted
+                )
+                sides += colour_at(centres, levels, ra + dc, ca + dr, inverted) + colour_at(
+                    centres, levels, rb + dc, cb + dr, inverted
+                )
+                ends = colour_at(centres, levels, ra - dr, ca - dc, inverted) + colour_at(
+                    centres, levels, rb + dr, cb + dc, inverted
+                )
+                out[line, place, 1] = sign
+                out[line, place, 2] = sign * sides / 4
+                out[line, place, 3] = sign * ends / 2
                 found += 1
     return found
 
 
-@kernel(f64(array(f64, 3)))
-def edge_growth(edges: Floats) -> float:
-    """Gives how much wider than a module the finder's colour is printed, in modules, from edges of both signs on the same lines.
+@kernel(i64(array(f64, 3), i64, array(f64, 1)))
+def edge_shifts(edges: Floats, robust: int, shifts: Floats) -> int:
+    """Fills what moves edges apart from their grid line, in modules; gives the number of edges used.
 
-    edges: (lines, places, 2) float64 as filled by module_edges. A line's own displacement drops out; 0 where no line has both signs.
+    edges: (lines, places, 4) float64 as filled by module_edges: the least squares of offset on sign, sides and ends, within lines,
+    so that a line's own displacement drops out. robust: 1 leaves out edges far from their line.
+    shifts: (3,) float64: half the growth of the finder's colour, and what blur carries over from modules beside and beyond.
     """
-    total, weights = 0.0, 0.0
+    normal = np.zeros((3, 4))
+    mean = np.zeros(4)
+    used = 0
     for line in range(edges.shape[0]):
-        plus, minus, plus_count, minus_count = 0.0, 0.0, 0, 0
-        for place in range(edges.shape[1]):
-            offset = edges[line, place, 0]
-            if np.isnan(offset):
-                continue
-            if edges[line, place, 1] > 0:
-                plus += offset
-                plus_count += 1
-            else:
-                minus += offset
-                minus_count += 1
-        if plus_count > 0 and minus_count > 0:
-            weight = plus_count * minus_count / (plus_count + minus_count)
-            total += weight * (plus / plus_count - minus / minus_count)
-            weights += weight
-    return total / weights if weights > 0.0 else 0.0
+        count = 0
+        mean[:] = 0.0
+        for turn in range(2):
+            for place in range(edges.shape[1]):
+                offset = edges[line, place, 0]
+                if np.isnan(offset) or (robust == 1 and abs(offset) > OUTLIER):
+                    continue
+                if turn == 0:
+                    count += 1
+                    for k in range(4):
+                        mean[k] += edges[line, place, k]
+                    continue
+                for i in range(3):
+                    x = edges[line, place, i + 1] - mean[i + 1]
+                    for j in range(3):
+                        normal[i, j] += x * (edges[line, place, j + 1] - mean[j + 1])
+                    normal[i, 3] += x * (offset - mean[0])
+            if turn == 0:
+                used += count
+                for k in range(4):
+                    mean[k] /= max(count, 1)
+    # Gauss without pivoting: the matrix is positive definite with the ridge, which stands for one edge that says "nothing".
+    for i in range(3):
+        normal[i, i] += 1.0
+    for i in range(3):
+        for r in range(i + 1, 3):
+            factor = normal[r, i] / normal[i, i]
+            for j in range(i, 4):
+                normal[r, j] -= factor * normal[i, j]
+    for i in range(2, -1, -1):
+        rest = normal[i, 3]
+        for j in range(i + 1, 3):
+            rest -= normal[i, j] * shifts[j]
+        shifts[i] = rest / normal[i, i]
+    return used
 
 
 @helper
-def weighted_line(weights: Floats, values: Floats, at: int, reach: int, ridge: float) -> tuple[float, float]:
-    """Value and slope at one place of the line of least squares through values at 0.5, 1.5, ... near it (reach 0: all alike)."""
-    s0, s1, s2, v0, v1 = ridge, 0.0, ridge, 0.0, 0.0
-    first, end = 0, values.shape[0]
-    if reach > 0:
-        first, end = max(0, at - reach), min(end, at + reach)
-    for k in range(first, end):
-        weight = weights[k]
-        if weight == 0.0:
-            continue
-        t = k + 0.5 - at
-        if reach > 0:
-            share = t / reach
-            weight *= (1.0 - share * share) ** 2
-        s0 += weight
-        s1 += weight * t
-        s2 += weight * t * t
-        v0 += weight * values[k]
-        v1 += weight * t * values[k]
-    determinant = s0 * s2 - s1 * s1
-    if determinant <= 1e-9 * max(s0 * s2, 1e-9):
-        return (v0 / s0 if s0 > 1e-9 else 0.0), 0.0
-    return (v0 * s2 - v1 * s1) / determinant, (v1 * s0 - v0 * s1) / determinant
-
-
-@kernel(i64(array(f64, 3), f64, i64, array(f64, 2), array(f64, 2)))
-def line_offsets(edges: Floats, growth: float, robust: int, shifts: Floats, scratch: Floats) -> int:
-    """Fills how far each grid line lies from its place at each intersection, in modules; gives the lines that had too few edges.
-
-    edges: (lines, places, 2) float64 as filled by module_edges; growth in modules. robust: 1 leaves edges out that lie far from the
-    line's present place. shifts: (lines, places + 1) float64. scratch: (2, places) float64.
-    """
-    bare = 0
+def line_moments(edges: Floats, shifts: Floats, robust: int, values: Floats, moments: Floats) -> None:
+    """Weighted sums over the edges near each intersection of each line into moments[line, at, :]: 1, t, t^2, d, t d."""
     lines, places = edges.shape[0], edges.shape[1]
-    weights, values = scratch[0], scratch[1]
     for line in range(lines):
-        count = 0
         for place in range(places):
             offset = edges[line, place, 0]
-            weights[place] = 0.0
-            values[place] = 0.0
+            values[0, place] = 0.0
+            values[1, place] = 0.0
             if np.isnan(offset):
                 continue
-            values[place] = offset - edges[line, place, 1] * growth / 2
-            weights[place] = 1.0
-            if robust == 1:
-                share = min(1.0, abs(values[place]) / OUTLIER)
-                weights[place] = (1.0 - share * share) ** 2
-            count += weights[place] > 0.0
-        if count < 3:
-            bare += 1
-            shifts[line, :] = 0.0
-            continue
-        start, slope = weighted_line(weights, values, 0, 0, 0.0)
-        for place in range(places):
-            values[place] -= start + slope * (place + 0.5)
+            for k in range(3):
+                offset -= edges[line, place, k + 1] * shifts[k]
+            share = min(1.0, abs(offset) / OUTLIER) if robust == 1 else 0.0
+            values[0, place] = (1.0 - share * share) ** 2
+            values[1, place] = offset
         for at in range(places + 1):
-            rest, _ = weighted_line(weights, values, at, REACH, RIDGE)
-            shifts[line, at] = start + slope * at + rest
-    return bare
+            moments[line, at, :] = 0.0
+            for place in range(max(0, at - REACH), min(places, at + REACH)):
+                if values[0, place] == 0.0:
+                    continue
+                t = place + 0.5 - at
+                near = t / REACH
+                weight = values[0, place] * (1.0 - near * near) ** 2
+                moments[line, at, 0] += weight
+                moments[line, at, 1] += weight * t
+                moments[line, at, 2] += weight * t * t
+                moments[line, at, 3] += weight * values[1, place]
+                moments[line, at, 4] += weight * t * values[1, place]
+
+
+@helper
+def local_plane(moments: Floats, line: int, at: int) -> tuple[float, float, float]:
+    """The plane of least squares through the edges of this and the neighbouring lines: value and slope along the line, support."""
+    s, st, stt, sl, sll, slt, v, vt, vl = 0.0, 0.0, RIDGE, 0.0, RIDGE, 0.0, 0.0, 0.0, 0.0
+    for other in range(max(0, line - LINES), min(moments.shape[0], line + LINES + 1)):
+        away = other - line
+        near = away / (LINES + 1)
+        weight = (1.0 - near * near) ** 2
+        m0, m1, m2, m3, m4 = (
+            moments[other, at, 0],
+            moments[other, at, 1],
+            moments[other, at, 2],
+            moments[other, at, 3],
+            moments[other, at, 4],
+        )
+        s += weight * m0
+        st += weight * m1
+        stt += weight * m2
+        sl += weight * away * m0
+        sll += weight * away * away * m0
+        slt += weight * away * m1
+        v += weight * m3
+        vt += weight * m4
+        vl += weight * away * m3
+    if s < LEAST_EDGES:
+        return 0.0, 0.0, s
+    # Centred on the edges' own middle, the two slopes are left.
+    ctt, cll, clt = stt - st * st / s, sll - sl * sl / s, slt - sl * st / s
+    ct, cl = vt - v * st / s, vl - v * sl / s
+    determinant = ctt * cll - clt * clt
+    along = (ct * cll - cl * clt) / determinant
+    beside = (cl * ctt - ct * clt) / determinant
+    return (v - along * st - beside * sl) / s, along, s
+
+
+@kernel(i64(array(f64, 3), array(f64, 1), i64, array(f64, 2), array(f64, 3), array(f64, 2)))
+def line_offsets(edges: Floats, shifts: Floats, robust: int, values: Floats, moments: Floats, offsets: Floats) -> int:
+    """Fills how far each grid line lies from its place at each intersection, in modules.
+
+    edges: (lines, places, 4) float64 as filled by module_edges. shifts: (3,) float64 as filled by edge_shifts.
+    robust: 1 makes edges that lie far from the line's present place count less or nothing (Tukey's biweight).
+    values: (2, places), moments: (lines, places + 1, 5) float64 scratch. offsets: (lines, places + 1) float64.
+    Gives how many intersections have no edges near; they stay where they are.
+    """
+    line_moments(edges, shifts, robust, values, moments)
+    lone = 0
+    for line in range(offsets.shape[0]):
+        for at in range(offsets.shape[1]):
+            value, along, support = local_plane(moments, line, at)
+            offsets[line, at] = value
+            if support < LEAST_EDGES:
+                lone += 1
+                continue
+            # The line's own edges, pulled towards the plane through its neighbourhood where there are few of them.
+            m0, m1, m2 = moments[line, at, 0], moments[line, at, 1], moments[line, at, 2]
+            v0 = moments[line, at, 3] - value * m0 - along * m1
+            v1 = moments[line, at, 4] - value * m1 - along * m2
+            m0 += RIDGE
+            m2 += RIDGE
+            offsets[line, at] += (v0 * m2 - v1 * m1) / (m0 * m2 - m1 * m1)
+    return lone
 
 
 @kernel(f64(array(f64, 3), array(f64, 2), array(f64, 2), array(f64, 3)))

@@ -45,7 +45,7 @@ class Picture:
     """What to draw; build() gives the pixels.
 
     values: (rows + 2, columns + 2) grey of every module, the quiet-zone ring included; colours are decided before drawing.
-    px_per_module: along x and y of the symbol. angle_deg: clockwise in the image. growth: finder colour is wider by this, in modules.
+    px_per_module: along x and y of the symbol. angle_deg: clockwise in the image. growth: finder colour is wider, in modules.
     warp: where a point of the ideal grid (u, v in modules) is printed, given as the inverse: printed -> ideal, in modules.
     """
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.aperture import UNITS, aperture_half_px, aperture_weights, area_extremes, module_greys, polygon_spans, reference_image
-from kernels.grid_edges import corner_deviation, edge_growth, extend_grid, grid_pitch, line_offsets, module_edges, move_grid
+from kernels.grid_edges import corner_deviation, edge_shifts, extend_grid, grid_pitch, line_offsets, module_edges, move_grid
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.scratch import Scratch
 from vision.types import Pixels, Symbol
@@ -38,7 +38,7 @@ class Measurement:
     greys: (rows + 2, columns + 2) float64, mean grey over the aperture at each module centre, quiet-zone ring included.
     grey_max, grey_min: extremes of the reference image in the inspection area.
     outside_count: modules, ring included, whose centre is outside the image.
-    bare_line_count: grid lines with too few edges to be measured.
+    lone_count: intersections with no edge near enough to be measured.
     """
 
     grid: Floats
@@ -50,7 +50,7 @@ class Measurement:
     grey_max: float
     grey_min: float
     outside_count: int
-    bare_line_count: int
+    lone_count: int
 
 
 def outline(grid: Floats) -> Floats:
@@ -103,29 +103,35 @@ def _reference(image: Pixels, extended: Floats, diameter_px: float, work: Scratc
 
 
 def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tuple[Floats, float, float, int]:
-    """The grid moved onto the edges, growth along x and y in modules, and the grid lines that had too few edges."""
+    """The grid moved onto the edges, growth along x and y in modules, and the intersections without edges near."""
     rows, columns = symbol.rows, symbol.columns
     grid = np.array(symbol.grid, np.float64, order="C")
     moved = np.empty_like(grid)
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
     centres = work.array("centres", (rows + 2, columns + 2, 3), np.float64)
     levels = work.array("levels", (rows + 2, columns + 2, 3), np.float64)
-    across = work.array("across", (columns + 1, rows, 2), np.float64)
-    down = work.array("down", (rows + 1, columns, 2), np.float64)
-    shift_across = work.array("shift_across", (columns + 1, rows + 1), np.float64)
-    shift_down = work.array("shift_down", (rows + 1, columns + 1), np.float64)
-    growth_x = growth_y = 0.0
-    bare = 0
+    growth: list[float] = []
+    lines = (("across", columns + 1, rows), ("down", rows + 1, columns))
+    across, down = (work.array(name, (count, places, 4), np.float64) for name, count, places in lines)
+    lone = 0
     for turn in range(ROUNDS):
         extend_grid(grid, extended)
         module_edges(reference.pixels, reference.left, reference.top, extended, int(symbol.inverted), centres, levels, across, down)
-        growth_x, growth_y = edge_growth(across), edge_growth(down)
-        robust = int(turn > 0)
-        bare = line_offsets(across, growth_x, robust, shift_across, work.array("line_x", (2, rows), np.float64))
-        bare += line_offsets(down, growth_y, robust, shift_down, work.array("line_y", (2, columns), np.float64))
-        move_grid(grid, shift_across, shift_down, moved)
+        lone = 0
+        growth = []
+        offsets = []
+        for name, count, places in lines:
+            edges = work.array(name, (count, places, 4), np.float64)
+            shifts = np.empty(3, np.float64)
+            edge_shifts(edges, int(turn > 0), shifts)
+            growth.append(2.0 * float(shifts[0]))
+            values = work.array("values", (2, places), np.float64)
+            moments = work.array("moments", (count, places + 1, 5), np.float64)
+            offsets.append(work.array(f"{name}_offsets", (count, places + 1), np.float64))
+            lone += line_offsets(edges, shifts, int(turn > 0), values, moments, offsets[-1])
+        move_grid(grid, offsets[0], offsets[1], moved)
         grid, moved = moved, grid
-    return grid, growth_x, growth_y, bare
+    return grid, growth[0], growth[1], lone
 
 
 def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch) -> Measurement:
@@ -138,7 +144,7 @@ def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch) ->
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
     extend_grid(np.ascontiguousarray(symbol.grid, np.float64), extended)
     reference = _reference(image, extended, diameter_px, work)
-    grid, growth_x, growth_y, bare = _measured_grid(reference, symbol, work)
+    grid, growth_x, growth_y, lone = _measured_grid(reference, symbol, work)
     extend_grid(grid, extended)
     greys = np.empty((rows + 2, columns + 2), np.float64)
     outside = module_greys(image, _weights(diameter_px, PHASES, "module_weights", work), extended, greys)
@@ -150,7 +156,7 @@ def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch) ->
     area[max(0, height - reference.top) :] = 0
     low, high = area_extremes(reference.pixels, reference.left, reference.top, reference.spans, area, reference.top)
     pitch_x, pitch_y = grid_pitch(grid)
-    return Measurement(grid, pitch_x, pitch_y, growth_x, growth_y, greys, high / UNITS, low / UNITS, outside, bare)
+    return Measurement(grid, pitch_x, pitch_y, growth_x, growth_y, greys, high / UNITS, low / UNITS, outside, lone)
 
 
 def grid_deviation(grid: Floats, size: SymbolSize) -> float:

@@ -28,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Levels:
-    """The modules against the global threshold GT = (Rmax + Rmin) / 2; arrays are (rows + 2, columns + 2), with the quiet-zone ring.
+    """The modules against the global threshold GT = (Rmax + Rmin) / 2; arrays are (rows + 2, columns + 2), ring included.
 
     reflectance_max, reflectance_min: extremes in the inspection area, 0 to 1 on the set-up's scale. contrast: their difference.
     reflectance, modulation: float64 of each module. colour: bool, the module has the finder's colour.
@@ -106,8 +106,8 @@ def _warnings(measurement: Measurement, setup: Setup, extra: Sequence[str]) -> t
         found.append("low_resolution")
     if measurement.outside_count:
         found.append("outside_frame")
-    if measurement.bare_line_count:
-        found.append("grid_lines_not_found")
+    if measurement.lone_count:
+        found.append("grid_not_measured")
     return tuple(dict.fromkeys(found))
 
 
