@@ -53,6 +53,20 @@ def _cache_root() -> Path:
 
 numba.config.CACHE_DIR = str(_cache_root() / _cache_key())
 
+
+def touch_cache() -> None:
+    """Marks the cache in use as used now."""
+    folder = _cache_root() / _cache_key()
+    if folder.is_dir():
+        os.utime(folder)
+
+
+def other_caches() -> list[Path]:
+    """Caches of other sources, versions or CPUs."""
+    root = _cache_root()
+    return [f for f in root.iterdir() if f.is_dir() and f.name != _cache_key()] if root.is_dir() else []
+
+
 u8 = types.uint8
 i32 = types.int32
 i64 = types.int64
@@ -78,6 +92,14 @@ compiled: list[str] = []
 """Names of the kernels declared so far, in order (for the progress line and the bench)."""
 
 
+def _say_nothing(name: str) -> None:
+    pass
+
+
+on_declare: Callable[[str], None] = _say_nothing
+"""Called with each kernel's name before it is compiled or loaded."""
+
+
 def kernel(signature: Any, **options: Any) -> Callable[[F], F]:
     """Compiles a function for one signature, cached, without the GIL; `boundscheck=True` only through VISION_BOUNDSCHECK=1.
 
@@ -88,6 +110,7 @@ def kernel(signature: Any, **options: Any) -> Callable[[F], F]:
 
     def declare(function: F) -> F:
         compiled.append(function.__name__)
+        on_declare(function.__name__)
         dispatcher = njit(signature, cache=True, nogil=True, boundscheck=checked, error_model="numpy", **options)
         return dispatcher(function)  # type: ignore[no-any-return]
 

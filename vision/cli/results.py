@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -10,3 +12,119 @@ import typer
 app = typer.Typer(help="The records of a batch: integrity, table, export, SQL.", rich_markup_mode=None, no_args_is_help=True)
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="a batch folder, results/LINE/BATCH")]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
+
+
+@app.command()
+def verify(folder: Folder, as_json: AsJson = False) -> int:
+    """Checks every file of a batch against its seals and the chain; exit code 1 when anything is not as sealed.
+
+    Example: vision results verify results/DEMO/2026-11-23T120000Z
+    """
+    from vision.results.verify import examine
+
+    found = examine(folder)
+    if as_json:
+        print(
+            json.dumps(
+                {
+                    "folder": str(folder),
+                    "sound": not found.problems,
+                    "problems": found.problems,
+                    "notes": found.notes,
+                    "rows": found.rows,
+                    "accepted": found.accepted,
+                    "missing": found.missing,
+                    "closed": found.closed,
+                    "head": found.head,
+                }
+            )
+        )
+    else:
+        for problem in found.problems:
+            print(f"PROBLEM  {problem}")
+        for note in found.notes:
+            print(f"note     {note}")
+        sound = "sound" if not found.problems else f"{len(found.problems)} problems"
+        print(f"{folder}: {sound}; {found.rows} rows, {found.accepted} accepted; head {found.head or 'none'}")
+    return 1 if found.problems else 0
+
+
+@app.command()
+def show(
+    folder: Folder,
+    last: Annotated[int, typer.Option(min=1, help="so many last rows")] = 20,
+    as_json: AsJson = False,
+) -> int:
+    """Shows the last rows of a batch; an open batch can be shown while its line runs.
+
+    Example: vision results show results/DEMO/2026-11-23T120000Z --last 50
+    """
+    from vision.results.export import json_rows
+    from vision.results.export import show as rows_for
+    from vision.results.reader import open_batch
+
+    table = open_batch(folder)
+    if as_json:
+        for row in json_rows(table.slice(max(0, table.num_rows - last))):
+            print(json.dumps(row))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    rows = rows_for(table, last)
+    shown = Table(box=None, pad_edge=False)
+    for name in rows[0] if rows else ():
+        shown.add_column(name)
+    for row in rows:
+        shown.add_row(*(Text(cell) for cell in row.values()))
+    Console(highlight=False).print(shown)
+    return 0
+
+
+@app.command()
+def export(
+    folder: Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="its ending says the format: .csv, .parquet or .json")],
+) -> int:
+    """Writes the rows of a batch as CSV, Parquet or JSON lines; hostile content is made harmless on the way.
+
+    Example: vision results export results/DEMO/2026-11-23T120000Z --out batch.csv
+    """
+    from vision.results.export import export as write
+    from vision.results.reader import open_batch
+
+    count = write(open_batch(folder), out, out.suffix.lstrip("."))  # type: ignore[arg-type]
+    print(f"{out}: {count} rows", file=sys.stderr)
+    return 0
+
+
+@app.command()
+def query(
+    folder: Folder,
+    sql: Annotated[str, typer.Argument(help="a statement over the table `results`")],
+    as_json: AsJson = False,
+) -> int:
+    """Asks the rows of a batch with SQL (DuckDB); reads nothing else and writes nothing.
+
+    Example: vision results query results/DEMO/2026-11-23T120000Z "select accept, count(*) from results group by 1"
+    """
+    from vision.results.export import printable
+    from vision.results.reader import query as ask
+
+    answer = ask(folder, sql)
+    if as_json:
+        for row in answer.to_pylist():
+            print(json.dumps(row, default=str))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, pad_edge=False)
+    for name in answer.column_names:
+        shown.add_column(printable(name))
+    for row in answer.to_pylist():
+        shown.add_row(*(Text(printable(str(value))) for value in row.values()))
+    Console(highlight=False).print(shown)
+    return 0

@@ -131,10 +131,8 @@ def _print_summary(summary: Summary) -> None:
     for reason, n in counts.reasons.most_common():
         print(f"  {n:5d}  {reason:<22} {WORDS[reason]}")
     if latency["p50"] is not None:
-        print(
-            f"trigger to durable verdict: median {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms, longest {latency['max']:.1f} ms;"
-            f" late {counts.late}"
-        )
+        p50, p99, longest = (latency[name] for name in ("p50", "p99", "max"))
+        print(f"trigger to durable verdict: median {p50} ms, p99 {p99} ms, longest {longest} ms; late {counts.late}")
     for station, account in (summary.plc or {}).items():
         if account:
             print(f"PLC of {station}: told pass {account.get('told_pass')}, told reject {account.get('told_reject')}")

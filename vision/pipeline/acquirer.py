@@ -31,6 +31,7 @@ from vision.pipeline.messages import (
 )
 from vision.pipeline.pool import FramePool
 from vision.pipeline.process import Channel
+from vision.pipeline.sources import Source, open_camera
 from vision.types import Reason
 
 log = logging.getLogger("acquirer")
@@ -101,12 +102,10 @@ class Acquirer:
 
     def _post(self, grab: Grab, slot: int | None) -> None:
         """Numbers the trigger, and tells of those that the camera's frame ids show missing before it."""
-        missing_before = 0
-        if grab.frame_id is not None:
-            _, missing_before = self._frame_ids.advance(grab.frame_id)
-            if missing_before < 0:
-                return  # a frame id told twice: this trigger already has its verdict
-        for _ in range(missing_before):
+        step = self._frame_ids.advance(grab.frame_id, grab.arrival_ns, grab.device_timestamp_ns)
+        if step.repeated:
+            return  # told twice: this trigger already has its verdict
+        for _ in range(step.missing_before):
             if not self._number():
                 return
             self._channel.send(FrameMissing(self._trigger, self._reason_for_gap, None, grab.arrival_ns, _GAP[self._reason_for_gap]))
@@ -167,7 +166,7 @@ def run_acquirer(
     pool: FramePool,
     station: int,
     config: StationConfig,
-    environment: dict[str, str],
+    source: Source,
     folder: str,
     last_trigger: int,
     last_frame_id: int | None,
@@ -175,10 +174,9 @@ def run_acquirer(
 ) -> None:
     """The process of one station's camera.
 
-    environment: set before the camera's library is loaded. last_trigger, last_frame_id: where the count stands, 0 and None
-    at the first start.
+    last_trigger, last_frame_id: where the count stands, 0 and None at the first start.
     """
-    os.environ.update(environment)
+    os.environ.update(source.environment)
     try:
         camera = open_camera(config.camera)
     except CameraError as error:
@@ -193,7 +191,8 @@ def run_acquirer(
                 f"camera gives {camera.width}x{camera.height}, its profile says {pool.shapes[station][1]}x{pool.shapes[station][0]}"
             )
         camera.start()
-        frame_ids = frame_ids_of(config.camera, last_frame_id)
+        # With the last id known, what went by while the camera was away shows as a gap.
+        frame_ids = FrameIds(source.frame_id_bits, first_id=None if last_frame_id is None else last_frame_id + 1)
         acquirer = Acquirer(channel, camera, pool, station, config, frame_ids, last_trigger, trigger_limit)
         channel.send(Ready())
         lost = acquirer.run()

@@ -32,6 +32,9 @@ from vision.types import Record
 from vision.verdict.recipe import Recipe
 from vision.version import VERSION
 
+LOGS = "logs"
+"""Folder in a batch for all that is no record: logs, stack dumps, what outputs and PLC were told, last words."""
+
 log = logging.getLogger("line")
 
 
@@ -47,6 +50,8 @@ class Batch:
             line = line_folder(config.results, config.name)
             self.mended = mend_line(line)
             self.folder = batch_folder(config.results, config.name, start or datetime.now(UTC))
+            self.logs = self.folder / LOGS
+            self.logs.mkdir()
             hashes = {"recipe": recipes[0].hash(), "config": config_hash(config)}
             for station, recipe in zip(config.stations[1:], recipes[1:], strict=True):
                 hashes[f"recipe_{station.name}"] = recipe.hash()
@@ -80,16 +85,16 @@ def mend_line(line: Path) -> list[str]:
     """Brings every batch of a line that was left in the middle to its end; what was done, a line each."""
     done = []
     for folder in batches(line):
-        if not (needs_recovery(folder) or read_last_words(folder)):
+        if not (needs_recovery(folder) or read_last_words(folder / LOGS)):
             continue
         recovery = recover(folder)
         done += [f"{folder.name}: {what}" for what in (*recovery.done, *recovery.problems)]
-        words = read_last_words(folder)
+        words = read_last_words(folder / LOGS)
         if words and not recovery.problems:
             writer = BatchWriter(folder, {"software": VERSION})
             count = close_account(folder, writer, {})
             writer.close()
-            remove_last_words(folder)
+            remove_last_words(folder / LOGS)
             done.append(f"{folder.name}: account closed with {count} rows of LINE_LOST")
     return done
 
@@ -97,7 +102,7 @@ def mend_line(line: Path) -> list[str]:
 def close_account(folder: Path, writer: BatchWriter, recent: Mapping[tuple[str, int], Record]) -> int:
     """Writes the rows that the line's death left open; how many. Raises RecordingError."""
     rows = [(*key, *known) for key, known in revisions(row_files(folder)).items()]
-    records = closing_records(rows, read_last_words(folder), recent, time.monotonic_ns(), time.time_ns())
+    records = closing_records(rows, read_last_words(folder / LOGS), recent, time.monotonic_ns(), time.time_ns())
     writer.append(records)
     writer.commit()
     return len(records)

@@ -64,7 +64,7 @@ class Line:
     """A line from start to summary.
 
     recipes: one per station. batch: where results go, and which serials were seen. frame_limit: triggers per station,
-    None = no limit. reject_endpoints: per station host and port of its Modbus PLC when the PLC was started with the line.
+    None = no limit. reject_ports: per station the port of its PLC where that was started with the line.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class Line:
         self.ledger = Ledger(self._names, deadline_ns, deadline_ns, batch.serials.claim, self._row_durable)
         self.owners = SlotOwners(config.slots)
         self.pool = FramePool(CONTEXT, config.slots, [source.shape for source in sources])
-        self.crew = Crew(config.restart_count, config.restart_window_s, batch.folder)
+        self.crew = Crew(config.restart_count, config.restart_window_s, batch.logs)
         self.latency = LatencyHistogram()
         self.rate = RateMeter()
         self.trouble: dict[str, str] = {}  # what is wrong now, by who; empty = ready
@@ -447,17 +447,17 @@ class Line:
             self.pool,
             station,
             self.config.stations[station],
-            self._sources[station].environment,
-            str(self.batch.folder),
+            self._sources[station],
+            str(self.batch.logs),
             self.ledger.last_trigger[station],
             self._last_frame_id[station],
             self._frame_limit,
         )
 
     def _rejector_arguments(self, station: int) -> Callable[[], Sequence[Any]]:
-        return lambda: (self.config.stations[station], self._reject_ports[station], str(self.batch.folder))
+        return lambda: (self.config.stations[station], self._reject_ports[station], str(self.batch.logs))
 
-    # --- what others see -----------------------------------------------------------------------------------------------------------
+    # --- what others see ------------------------------------------------------------
 
     def state(self) -> str:
         if self._stopping:

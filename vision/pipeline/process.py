@@ -9,6 +9,7 @@ millisecond; a child that sees it leaves.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import faulthandler
 import logging
 import multiprocessing
@@ -172,8 +173,6 @@ def _child_main(target: Callable[..., None], name: str, end: socket.socket, faul
     root.handlers = [ChannelLogHandler(channel)]
     root.setLevel(logging.INFO)
     with contextlib.suppress(OSError, AttributeError):
-        import ctypes
-
         ctypes.CDLL(None).prctl(15, f"vision:{name}"[:15].encode(), 0, 0, 0)  # PR_SET_NAME, for top and ps
     try:
         target(channel, *args)

@@ -13,7 +13,7 @@ from collections import OrderedDict, deque
 from pathlib import Path
 
 from vision.config import LineConfig
-from vision.pipeline.batch import close_account
+from vision.pipeline.batch import LOGS, close_account
 from vision.pipeline.last_words import last_words_complete, remove_last_words
 from vision.pipeline.messages import (
     Ack,
@@ -160,10 +160,10 @@ def run_recorder(channel: Channel, pool: FramePool, config: LineConfig, folder: 
 def _close_account(recorder: Recorder, writer: BatchWriter, folder: Path, stations: list[str]) -> None:
     """The line is gone: one LINE_LOST row for each trigger without one, an amendment for each pass that never came."""
     end = time.monotonic() + _LAST_WORDS_S
-    while not last_words_complete(folder, stations) and time.monotonic() < end:
+    while not last_words_complete(folder / LOGS, stations) and time.monotonic() < end:
         time.sleep(0.01)  # a line's end, not synchronisation: the files' writers may be dead, then time decides
     try:
         close_account(folder, writer, recorder.recent)
     except RecordingError:
         return  # the next start finds the last words and closes the account
-    remove_last_words(folder)
+    remove_last_words(folder / LOGS)

@@ -1,4 +1,4 @@
-"""One run of a line, from its configuration to its summary: the function behind `vision run`, the fault tests and the line bench."""
+"""One run of a line, from configuration to summary: the function behind `vision run`, the fault tests and the line bench."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def run_line(
     seconds: float | None = None,
     on_start: Callable[[Line], None] = lambda line: None,
     on_status: Callable[[Status], None] = lambda status: None,
+    status_period_s: float = 0.2,
 ) -> Summary:
     """Runs a line until `frames` triggers per station, `seconds`, the end of its recordings, SIGINT or SIGTERM.
 
@@ -45,11 +46,11 @@ def run_line(
         sources = stack.enter_context(prepare_sources(config))
         batch = Batch(config, order, recipes)
         stack.callback(batch.release)
-        stack.enter_context(_log_to(batch.folder / "line.log"))
+        stack.enter_context(_log_to(batch.logs / "line.log"))
         for word in batch.mended:
             log.warning("mended: %s", word)
         plcs = [
-            PlcProcess(station.reject, batch.folder / f"plc.{station.name}.csv")
+            PlcProcess(station.reject, batch.logs / f"plc.{station.name}.csv")
             if station.reject.output == "modbus" and station.reject.simulate_plc
             else None
             for station in config.stations
@@ -62,7 +63,7 @@ def run_line(
         stopped = stack.enter_context(_stop_signals())
         line.start()
         on_start(line)
-        line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), on_status)
+        line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), on_status, status_period_s)
         summary = line.stop()
         on_status(line.status())
         accounts = {station.name: plc.close() for station, plc in zip(config.stations, plcs, strict=True) if plc is not None}
@@ -117,5 +118,5 @@ def _log_to(path: Path) -> Iterator[None]:
         uninstall_mp_handler(root)
         for handler in wrapped:
             handler.close()
-        root.handlers, level_now = kept, level
-        root.setLevel(level_now)
+        root.handlers = kept
+        root.setLevel(level)

@@ -176,7 +176,7 @@ def _examine_images(folder: Path, seals: list[dict[str, Any]], tables: list[tupl
 
 
 def _examine_names(folder: Path, found: Examination) -> None:
-    known = {BATCH_INFO, SEALS, HEAD, IMAGES}
+    known = {BATCH_INFO, SEALS, HEAD, IMAGES, "logs"}
     for entry in sorted(folder.iterdir()):
         if entry.name in known or entry.suffix in (".arrow", ".arrows"):
             continue

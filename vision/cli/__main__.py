@@ -1,0 +1,5 @@
+"""`python -m vision.cli`: the same as `vision`."""
+
+from vision.cli.main import main
+
+main()
