@@ -194,3 +194,57 @@ def pair_lines(upright, upright_count, level, level_count, shortest, gap, out): 
                     out[count, 7] = level[j, 2] + level[j, 3] * end_x
                     count += 1
     return count
+
+
+@helper
+def _side(first, last, start, end):  # type: ignore[no-untyped-def]
+    """How much of a side from start to end a run covers, less a fourth of what it runs on beyond both ends."""
+    length = max(end - start, 1.0)
+    covered = max(0.0, min(last, end) - max(first, start)) / length
+    beyond = (max(0.0, start - first) + max(0.0, last - end)) / length
+    return covered - 0.25 * min(beyond, 1.0)
+
+
+@kernel(i64(array(f64, 2), i64, array(f64, 2), i64, f64, array(f64, 2)))
+def quad_lines(upright, upright_count, level, level_count, shortest, out):  # type: ignore[no-untyped-def]
+    """Fours of lines that can be the outline of a symbol: on all sides the same change from outside to inside.
+
+    upright, level: lines from `pick_lines`; the level ones with x and y exchanged. shortest: length of a side, in patch pixels.
+    out: (n, 10) float64: score, +1 for dark inside and -1 for light, then x, y of the corners top-left, top-right,
+    bottom-right, bottom-left. Returns how many (never more than n).
+    """
+    count = 0
+    corners = [0.0] * 8
+    for i in range(upright_count):
+        for j in range(upright_count):
+            if upright[i, 0] != -upright[j, 0]:
+                continue
+            for k in range(level_count):
+                if level[k, 0] != upright[i, 0]:
+                    continue
+                for m in range(level_count):
+                    if level[m, 0] != upright[j, 0] or count >= out.shape[0]:
+                        continue
+                    for corner in range(4):
+                        a = i if corner in (0, 3) else j
+                        b = k if corner < 2 else m
+                        scale = 1.0 - upright[a, 3] * level[b, 3]
+                        x = (upright[a, 2] + upright[a, 3] * level[b, 2]) / scale
+                        corners[2 * corner] = x
+                        corners[2 * corner + 1] = level[b, 2] + level[b, 3] * x
+                    wide = min(corners[2] - corners[0], corners[4] - corners[6])
+                    tall = min(corners[7] - corners[1], corners[5] - corners[3])
+                    if wide < shortest or tall < shortest:
+                        continue
+                    left = _side(upright[i, 4], upright[i, 5], corners[1], corners[7])
+                    right = _side(upright[j, 4], upright[j, 5], corners[3], corners[5])
+                    top = _side(level[k, 4], level[k, 5], corners[0], corners[2])
+                    bottom = _side(level[m, 4], level[m, 5], corners[6], corners[4])
+                    if min(min(left, right), min(top, bottom)) < 0.25:
+                        continue
+                    out[count, 0] = left + right + top + bottom
+                    out[count, 1] = -upright[i, 0]
+                    for place in range(8):
+                        out[count, 2 + place] = corners[place]
+                    count += 1
+    return count

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import cos, pi, sin
+from math import cos, pi, sin, sqrt
 
 from numba import void
 
@@ -94,8 +94,8 @@ def match_clocks(picture, quads, shape, light, reach, steps, out):  # type: igno
 
     picture: (h, w) uint8. quads: (n, 4, 2) float64, x, y in pixels of the corner of the L, the end along u, the opposite corner,
     the end along v. shape: (n, 2) int32, modules along u and v. light: +1 dark finder, -1 light finder. reach: how far the
-    opposite corner is moved, in modules, in 2 * steps + 1 places per axis. out: (n, 3) float64: score (0 .. 1), moves along
-    u and v, in modules.
+    opposite corner is moved, in modules, in 2 * steps + 1 places per axis. out: (n, 3) float64: score, moves along u and v, in modules. A score is the
+    agreement (1 = perfect) less what chance reaches with so few modules; -2 where one side disagrees.
     """
     h = [0.0] * 8
     for n in range(quads.shape[0]):
@@ -114,9 +114,11 @@ def match_clocks(picture, quads, shape, light, reach, steps, out):  # type: igno
                 quad[2, 1] = quads[n, 2, 1] + du * uy + dv * vy
                 _projective(quad, h)
                 top, top_quiet = _dashed(picture, h, across, 1.0 - 0.5 / up, 1.0 + 0.6 / up, True, light)
+                if top < 0.2:
+                    continue
                 side, side_quiet = _dashed(picture, h, up, 1.0 - 0.5 / across, 1.0 + 0.6 / across, False, light)
                 score = 0.3 * (top + side) + 0.1 * (top_quiet + side_quiet) + 0.2 * min(top, side)
-                score -= 0.01 * (abs(du) + abs(dv))
+                score -= 0.01 * (abs(du) + abs(dv)) + 1.5 / sqrt(across + up)
                 if score > out[n, 0]:
                     out[n, 0] = score
                     out[n, 1] = du

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kernels.lines import STRIP, consistency, pair_lines, pick_lines, straight_runs, strip_edges
+from kernels.lines import STRIP, consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges
 from kernels.patterns import comb_scores, match_clocks
 from kernels.sampling import edge_profile, turn_upright
 from vision.decode.regions import Region, pyramid, regions
@@ -19,6 +19,9 @@ from vision.types import Pixels
 PATCH_MAX = 288
 """Longest side of the upright patch in which the solid sides are sought, in patch pixels."""
 
+SHORTEST = 14.0
+"""Length of a side of a symbol, in patch pixels."""
+
 LINES = 10
 """Lines kept per direction of a patch."""
 
@@ -28,10 +31,10 @@ STEEPEST = 0.09
 EDGE_PRICE = 0.42
 """Consistency below which a strip speaks against a solid side."""
 
-CLOCK_LEAST = 0.35
+CLOCK_LEAST = 0.1
 """Agreement of the dashed sides below which a hypothesis is dropped."""
 
-CLOCK_SURE = 0.8
+CLOCK_SURE = 0.45
 """Agreement with which a hypothesis is tried before the others are looked at."""
 
 PITCH_RATIO = 1.006
@@ -79,7 +82,7 @@ def candidates(
                 continue
             if not effort.spend(4):
                 return
-            for candidate in _in_region(levels, region, shapes, search, work):
+            for candidate in _in_region(levels, region, shapes, search, work, effort):
                 middle = candidate.quad.mean(axis=0)
                 if any(_covers(quad, *middle) for quad in taken):
                     continue
@@ -104,15 +107,17 @@ def _covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
 
 
 def _in_region(
-    levels: list[Pixels], region: Region, shapes: npt.NDArray[np.int32], search: Search, work: Workspace
+    levels: list[Pixels], region: Region, shapes: npt.NDArray[np.int32], search: Search, work: Workspace, effort: Effort
 ) -> Iterator[Candidate]:
     """Candidates of one region: those that are beyond doubt as soon as they are found, then the others, best first."""
-    rest: list[Candidate] = []
-    for polarity, corner, level_end, upright_end in _solid_sides(levels, region, work):
-        if search.polarity == ("light" if polarity > 0 else "dark"):
-            continue
-        found = _hypotheses(levels, polarity, corner, level_end, upright_end, shapes, work)
-        found.sort(key=lambda candidate: -candidate.score)
+    outlines, corners = _lines_of(levels, region, search, work)
+    rest = _outlined(levels[0], outlines, shapes, work)
+    while rest and rest[0].score >= CLOCK_SURE:
+        yield rest.pop(0)
+    for polarity, corner, level_end, upright_end in corners:
+        if not effort.spend(1):
+            return
+        found = _hypotheses(levels[0], polarity, corner, level_end, upright_end, shapes, work)
         if found and found[0].score >= CLOCK_SURE:
             yield found.pop(0)
         rest += found
@@ -120,11 +125,15 @@ def _in_region(
     yield from rest[:6]
 
 
+Outline = tuple[float, npt.NDArray[np.float64]]
+"""+1 dark or -1 light, and the corners top-left, top-right, bottom-right, bottom-left in the patch, (4, 2) in frame pixels."""
+
 Corner = tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
+"""+1 dark or -1 light, the corner of the L, its level and its upright end, in frame pixels."""
 
 
-def _solid_sides(levels: list[Pixels], region: Region, work: Workspace) -> list[Corner]:
-    """The likeliest pairs of solid sides: (+1 dark or -1 light, corner, level end, upright end) in frame pixels."""
+def _lines_of(levels: list[Pixels], region: Region, search: Search, work: Workspace) -> tuple[list[Outline], list[Corner]]:
+    """The likeliest outlines and the likeliest pairs of solid sides that the long edges of a region make."""
     k = 0
     margin = 10.0 + 0.06 * max(region.width, region.height)
     width, height = region.width + 2 * margin, region.height + 2 * margin
@@ -142,12 +151,77 @@ def _solid_sides(levels: list[Pixels], region: Region, work: Workspace) -> list[
     turned = work.array("turned patch", (columns, rows), np.float32)
     turned[:] = patch.T
     level = _lines(turned, "level", work)
+
+    def in_frame(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        placed = start + places[..., :1] * axis + places[..., 1:] * down
+        return np.asarray(placed * 2**k + (2**k - 1) / 2)
+
+    wanted = {"both": (1.0, -1.0), "dark": (1.0,), "light": (-1.0,)}[search.polarity]
     pairs = work.array("pairs", (4 * LINES * LINES, 8), np.float64)
-    count = pair_lines(upright, len(upright), level, len(level), 14.0, 6.0, pairs)
-    best = pairs[:count][np.argsort(-pairs[:count, 0], kind="stable")][:12]
-    places = best[:, 2:].reshape(-1, 3, 2)
-    frame = (start + places[..., :1] * axis + places[..., 1:] * down) * 2**k + (2**k - 1) / 2
-    return [(float(row[1]), place[0], place[2], place[1]) for row, place in zip(best, frame, strict=True)]
+    best = _best(pairs[: pair_lines(upright, len(upright), level, len(level), SHORTEST, 6.0, pairs)], wanted, 12)
+    corners = [
+        (float(row[1]), place[0], place[2], place[1])
+        for row, place in zip(best, in_frame(best[:, 2:].reshape(-1, 3, 2)), strict=True)
+    ]
+    quads = work.array("quads", (2048, 10), np.float64)
+    best = _best(quads[: quad_lines(upright, len(upright), level, len(level), SHORTEST, quads)], wanted, 12)
+    outlines = [(float(row[1]), place) for row, place in zip(best, in_frame(best[:, 2:].reshape(-1, 4, 2)), strict=True)]
+    return outlines, corners
+
+
+def _best(rows: npt.NDArray[np.float64], polarities: tuple[float, ...], most: int) -> npt.NDArray[np.float64]:
+    """The rows of wanted polarity (column 1) with the highest scores (column 0)."""
+    rows = rows[np.isin(rows[:, 1], polarities)]
+    return rows[np.argsort(-rows[:, 0], kind="stable")[:most]]
+
+
+def _outlined(picture: Pixels, outlines: list[Outline], shapes: npt.NDArray[np.int32], work: Workspace) -> list[Candidate]:
+    """The sizes and turns that the dashed sides bear out, for whole outlines; best first."""
+    quads, counts, lights = [], [], []
+    for light, outline in outlines:
+        # top, right, bottom, left
+        sides = np.hypot(*(np.roll(outline, -1, axis=0) - outline).T)
+        for turn in range(4):
+            # corner of the L, end of its level side, opposite corner, end of its upright side, for a symbol turned so often
+            quad = np.roll(outline[[3, 2, 1, 0]], -turn, axis=0)
+            wide = (sides[0] + sides[2], sides[1] + sides[3])[turn % 2] / 2
+            tall = (sides[0] + sides[2], sides[1] + sides[3])[1 - turn % 2] / 2
+            pitch_u, pitch_v = wide / shapes[:, 0], tall / shapes[:, 1]
+            fits = (pitch_u < 1.33 * pitch_v) & (pitch_v < 1.33 * pitch_u) & (np.minimum(pitch_u, pitch_v) > 1.5)
+            for shape in shapes[fits]:
+                quads.append(quad)
+                counts.append(shape)
+                lights.append(light)
+    return _clocked(picture, quads, counts, lights, (0.3, 1), (0.6, 2), work)
+
+
+def _clocked(
+    picture: Pixels,
+    quads: list[npt.NDArray[np.float64]],
+    counts: list[npt.NDArray[np.int32]],
+    lights: list[float],
+    coarse: tuple[float, int],
+    fine: tuple[float, int],
+    work: Workspace,
+) -> list[Candidate]:
+    """Candidates among quads and shapes by their dashed sides, best first; coarse, fine: reach and steps of the two looks."""
+    found: list[Candidate] = []
+    for light in sorted(set(lights)):
+        own = [index for index, other in enumerate(lights) if other == light]
+        places, modules = np.array([quads[index] for index in own]), np.array([counts[index] for index in own], np.int32)
+        scores = work.array("clock scores", (len(own), 3), np.float64)
+        match_clocks(picture, places, modules, light, *coarse, scores)
+        best = np.argsort(-scores[:, 0], kind="stable")[:5]
+        places, modules = np.ascontiguousarray(places[best]), np.ascontiguousarray(modules[best])
+        scores = work.array("clock scores", (len(best), 3), np.float64)
+        match_clocks(picture, places, modules, light, *fine, scores)
+        for quad, (columns, rows), (score, du, dv) in zip(places, modules, scores, strict=True):
+            if score >= CLOCK_LEAST:
+                moved = quad.copy()
+                moved[2] += du * (quad[1] - quad[0]) / columns + dv * (quad[3] - quad[0]) / rows
+                found.append(Candidate(moved, int(columns), int(rows), light < 0, float(score)))
+    found.sort(key=lambda candidate: -candidate.score)
+    return found
 
 
 def _lines(patch: npt.NDArray[np.float32], name: str, work: Workspace) -> npt.NDArray[np.float64]:
@@ -196,7 +270,7 @@ def _pitches(
 
 
 def _hypotheses(
-    levels: list[Pixels],
+    picture: Pixels,
     polarity: float,
     corner: npt.NDArray[np.float64],
     level_end: npt.NDArray[np.float64],
@@ -204,8 +278,10 @@ def _hypotheses(
     shapes: npt.NDArray[np.int32],
     work: Workspace,
 ) -> list[Candidate]:
-    """The sizes and far corners that the dashed sides bear out, for one pair of solid sides."""
-    picture = levels[0]
+    """The sizes and far corners that the dashed sides bear out, for one pair of solid sides; best first.
+
+    The ends of the sides are taken as guesses: the module pitch along them tells where they can end.
+    """
     across, up = level_end - corner, upright_end - corner
     if across[0] * up[1] - across[1] * up[0] > 0:  # an un-mirrored symbol has its rows to the left of its columns
         across, up = up, across
@@ -221,21 +297,6 @@ def _hypotheses(
             fits = (far_u > 0.4) & (far_u < 1.3) & (far_v > 0.4) & (far_v < 1.3)
             for shape in np.flatnonzero(fits):
                 u, v = across * far_u[shape], up * far_v[shape]
-                quads.append((corner, corner + u, corner + u + v, corner + v))
+                quads.append(np.array((corner, corner + u, corner + u + v, corner + v)))
                 counts.append(shapes[shape])
-    if not quads:
-        return []
-    places, modules = np.array(quads), np.array(counts, np.int32)
-    scores = work.array("clock scores", (len(quads), 3), np.float64)
-    match_clocks(picture, places, modules, polarity, 1.0, 1, scores)
-    best = np.argsort(-scores[:, 0], kind="stable")[:5]
-    places, modules = np.ascontiguousarray(places[best]), np.ascontiguousarray(modules[best])
-    scores = work.array("clock scores", (len(best), 3), np.float64)
-    match_clocks(picture, places, modules, polarity, 1.6, 4, scores)
-    found = []
-    for quad, (columns, rows), (score, du, dv) in zip(places, modules, scores, strict=True):
-        if score < CLOCK_LEAST:
-            continue
-        quad[2] += du * (quad[1] - quad[0]) / columns + dv * (quad[3] - quad[0]) / rows
-        found.append(Candidate(quad.copy(), int(columns), int(rows), polarity < 0, float(score)))
-    return found
+    return _clocked(picture, quads, counts, [polarity] * len(quads), (1.0, 1), (1.6, 4), work)
