@@ -95,7 +95,7 @@ def _description() -> ModuleType:
     return module
 
 
-class SimulatorBuildHook(BuildHookInterface):
+class SimulatorBuildHook(BuildHookInterface):  # type: ignore[misc]
     """Puts the library into the wheel and tags the wheel for this platform (any Python 3)."""
 
     PLUGIN_NAME = "custom"

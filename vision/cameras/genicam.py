@@ -1,0 +1,339 @@
+"""GenICam cameras through GenTL: the only file that imports harvesters, and only in the process that owns the camera.
+
+One Harvester, one camera, one process: the library holds the interpreter's lock while it waits, its update() makes other
+acquirers obsolete, opening again leaks, and a process forked after opening sees no frames. A lost camera is met by leaving the
+process. Nothing here starts a thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vision.cameras.camera import CameraError, Grab, GrabStatus
+from vision.cameras.nodes import Nodes
+from vision.cameras.profile import Profile, Readback, apply_profile
+from vision.types import Pixels
+
+_FETCH_S = 0.002  # one wait inside harvesters: short, the interpreter's lock is held meanwhile
+_WATCH_NS = 50_000_000  # without a frame for so long, the access status is looked at
+_PING_NS = 500_000_000  # and after so long a register is read: some producers never change the status
+_NO_ACCESS = 3  # GenTL DEVICE_ACCESS_STATUS_NOACCESS
+
+_open_in: int | None = None  # the process that has a camera open
+
+
+@dataclass(frozen=True, slots=True)
+class CameraInfo:
+    """One camera as its producer lists it; access is "free", "busy" (open elsewhere), "open" (here) or "none"."""
+
+    serial_number: str
+    user_id: str
+    vendor: str
+    model: str
+    tl_type: str
+    access: str
+    producer: Path
+
+
+class _LastWords(logging.Handler):
+    """Keeps what harvesters logs instead of printing it: the reason why a producer would not load is told nowhere else."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.text = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self.text = " ".join(str(error or record.getMessage()).split())
+
+
+def find_producers() -> list[Path]:
+    """The producers (*.cti) in the folders of GENICAM_GENTL64_PATH, as camera makers' software sets it."""
+    folders = [Path(part) for part in os.environ.get("GENICAM_GENTL64_PATH", "").split(os.pathsep) if part]
+    return sorted({path.resolve() for folder in folders if folder.is_dir() for path in folder.glob("*.cti")})
+
+
+@contextlib.contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Puts back the SIGINT handler that harvesters replaces when it opens a camera on the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    handler = signal.getsignal(signal.SIGINT)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _harvester(producers: Sequence[Path]) -> tuple[Any, _LastWords]:
+    """A Harvester with the cameras of these producers listed."""
+    from harvesters.core import Harvester  # noqa: PLC0415 only the process that owns the camera may load it
+
+    words = _LastWords()
+    logger = logging.getLogger("harvesters.core")
+    logger.handlers[:] = [words]
+    logger.setLevel(logging.WARNING)
+    harvester = Harvester()
+    for path in producers:
+        if not path.is_file():
+            raise CameraError(f"{path}: no such GenTL producer")
+        harvester.add_file(str(path.resolve()))
+    harvester.update()
+    return harvester, words
+
+
+def _describe(info: Any, producer: Path) -> CameraInfo:
+    access = {1: "free", 2: "free", 4: "busy", 5: "open", 6: "open"}
+    values = info.property_dict
+    serial_number, user_id, vendor, model, tl_type = (
+        str(values.get(key) or "") for key in ("serial_number", "user_defined_name", "vendor", "model", "tl_type")
+    )
+    status = access.get(int(values.get("access_status") or 0), "none")
+    return CameraInfo(serial_number, user_id, vendor, model, tl_type, status, producer)
+
+
+def list_cameras(producers: Sequence[Path]) -> list[CameraInfo]:
+    """The cameras these producers see; not while a camera is open in this process. CameraError when a producer will not load."""
+    if _open_in == os.getpid():
+        raise CameraError("cameras cannot be listed in a process that has one open")
+    cameras = []
+    for producer in producers:
+        harvester, words = _harvester([producer])
+        try:
+            cameras += [_describe(info, producer) for info in harvester.device_info_list]
+            if not harvester.device_info_list and words.text:
+                raise CameraError(f"{producer}: {words.text}")
+        finally:
+            harvester.reset()
+    return cameras
+
+
+class GenicamCamera:
+    """A camera behind a GenTL producer, opened, set to its profile and read back.
+
+    producers: paths of GenTL producers (*.cti). serial_number or user_id says which camera, never its position.
+    CameraError: not found (with the cameras that were seen), busy, a profile that cannot be applied.
+    """
+
+    def __init__(
+        self, producers: Sequence[Path], profile: Profile, *, serial_number: str | None = None, user_id: str | None = None
+    ) -> None:
+        global _open_in  # noqa: PLW0603 GenTL's state is the process's
+        if _open_in == os.getpid():
+            raise CameraError("this process has a camera open: one camera, one process")
+        self.profile = profile
+        self.width, self.height = profile.width, profile.height
+        self.readback: tuple[Readback, ...] = ()
+        self._acquirer: Any = None
+        self._started = False
+        self._lost = ""
+        self._incomplete = 0
+        self._seen_ns = self._watched_ns = self._pinged_ns = 0
+        self._timestamp: Any = None
+        self._chunks: dict[str, Any] = {}
+        self._harvester, self._words = _harvester(producers)
+        try:
+            self._open(producers, serial_number, user_id)
+            _open_in = os.getpid()
+            self._configure()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, producers: Sequence[Path], serial_number: str | None, user_id: str | None) -> None:
+        """Opens the one camera that matches."""
+        infos = self._harvester.device_info_list
+        seen = [_describe(info, producers[0]) for info in infos]
+        if (serial_number is None) == (user_id is None):
+            raise CameraError("a camera is chosen by its serial number or by its user id")
+        key = ("serial number", serial_number) if serial_number is not None else ("user id", user_id)
+        matches = [
+            (info, camera)
+            for info, camera in zip(infos, seen, strict=True)
+            if key[1] == (camera.serial_number if serial_number is not None else camera.user_id)
+        ]
+        if len(matches) != 1:
+            listed = ", ".join(f"{c.serial_number} ({' '.join((c.vendor, c.model, c.user_id)).strip()})" for c in seen) or "none"
+            reason = f" ({self._words.text})" if not seen and self._words.text else ""
+            found = "more than one camera" if matches else "no camera"
+            raise CameraError(f"{found} with {key[0]} {key[1]!r}; seen: {listed}{reason}")
+        info, camera = matches[0]
+        if camera.access == "busy":
+            raise CameraError(f"camera {camera.serial_number}: busy, another process has it open")
+        self.name = f"camera {camera.serial_number}"
+        try:
+            with _signals_kept():
+                self._acquirer = self._harvester.create(info)
+        except Exception as error:
+            raise CameraError(f"{self.name}: cannot be opened: {_words(error)}") from None
+
+    def _configure(self) -> None:
+        """Profile, pixel format, chunk nodes, and the callback that tells of incomplete frames."""
+        self.nodes = Nodes(self._acquirer.remote_device.node_map)
+        try:
+            self.readback = apply_profile(self.profile, self.nodes)
+        except CameraError as error:
+            raise CameraError(f"{self.name}: {error}") from None
+        if self.nodes.get("PixelFormat") != "Mono8":
+            raise CameraError(f"{self.name}: PixelFormat is {self.nodes.get('PixelFormat')}, Mono8 is needed")
+        size = (self.nodes.get("Width"), self.nodes.get("Height"))
+        if size != (self.width, self.height):
+            raise CameraError(f"{self.name}: the image is {size[0]}x{size[1]}, {self.profile.path} asks {self.width}x{self.height}")
+        enabled = {row.selected.partition("=")[2] for row in self.readback if row.feature == "ChunkEnable" and row.got}
+        wanted = {"FrameID": "ChunkFrameID", "EncoderValue": "ChunkEncoderValue", "LineStatusAll": "ChunkLineStatusAll"}
+        active = self.nodes.has("ChunkModeActive") and bool(self.nodes.get("ChunkModeActive"))
+        self._chunks = {
+            node: self.nodes.node(node) for chunk, node in wanted.items() if active and chunk in enabled and self.nodes.has(node)
+        }
+        self._acquirer.num_buffers = self.profile.buffer_count
+        self._count_incomplete()
+
+    def _count_incomplete(self) -> None:
+        """harvesters puts an incomplete frame back at once and without its id; this callback is all it says."""
+        from harvesters.core import Callback  # noqa: PLC0415
+
+        camera = self
+
+        class Incomplete(Callback):  # type: ignore[misc]
+            def emit(self, context: object = None) -> None:
+                camera._incomplete += 1
+
+        self._acquirer.add_callback(self._acquirer.Events.INCOMPLETE_BUFFER, Incomplete())
+
+    def start(self) -> None:
+        """Begins acquisition; never with harvesters' own thread."""
+        try:
+            self._acquirer.start(run_as_thread=False)
+        except Exception as error:
+            raise CameraError(f"{self.name}: acquisition does not start: {_words(error)}") from None
+        self._started = True
+        self._seen_ns = self._watched_ns = self._pinged_ns = time.monotonic_ns()
+
+    def grab(self, into: Pixels | None, timeout_s: float) -> Grab:
+        """The next frame. INCOMPLETE has no frame id: harvesters does not give it; count it as the next one."""
+        if _open_in != os.getpid():
+            raise CameraError(f"{self.name}: opened in another process; a camera cannot be used after a fork")
+        limit_ns = time.monotonic_ns() + int(timeout_s * 1e9)
+        while not self._lost:
+            now_ns = time.monotonic_ns()
+            if self._incomplete:
+                self._incomplete -= 1
+                self._seen_ns = now_ns
+                return Grab(GrabStatus.INCOMPLETE, arrival_ns=now_ns, detail="the frame came with packets missing")
+            if now_ns >= limit_ns:
+                return Grab(GrabStatus.TIMEOUT, arrival_ns=now_ns)
+            try:
+                buffer = self._acquirer.try_fetch(timeout=min(_FETCH_S, (limit_ns - now_ns) / 1e9), is_raw=True)
+                if buffer is not None:
+                    return self._take(buffer, into)
+            except Exception as error:  # GenTL's errors have no base that is stable over its versions
+                self._lost = _words(error)
+            if not self._incomplete:
+                self._watch()
+        return Grab(GrabStatus.LOST, arrival_ns=time.monotonic_ns(), detail=f"{self.name}: {self._lost}")
+
+    def _take(self, buffer: Any, into: Pixels | None) -> Grab:
+        """Metadata first (they are gone once the buffer is queued), then the copy, then the buffer back without clearing it."""
+        arrival_ns = self._seen_ns = time.monotonic_ns()
+        try:
+            chunks = {name: int(node.value) for name, node in self._chunks.items()}
+            frame_id = chunks.get("ChunkFrameID")
+            if frame_id is None:
+                frame_id = int(buffer.frame_id)
+            timestamp_ns = self._timestamp_ns(buffer)
+            shape = (int(buffer.height), int(buffer.width))
+            whole = shape == (self.height, self.width)
+            if whole and into is not None:
+                size = self.width * self.height
+                pixels = np.frombuffer(buffer.raw_buffer, np.uint8, count=size, offset=int(buffer.image_offset))
+                np.copyto(into, pixels.reshape(shape))
+        finally:
+            buffer.parent.queue_buffer(buffer, False)
+        status = GrabStatus.FRAME if whole else GrabStatus.INCOMPLETE
+        detail = "" if whole else f"the frame is {shape[1]}x{shape[0]}, {self.width}x{self.height} was asked"
+        encoder, lines = chunks.get("ChunkEncoderValue"), chunks.get("ChunkLineStatusAll")
+        return Grab(status, frame_id, arrival_ns, timestamp_ns, encoder, lines, detail)
+
+    def _timestamp_ns(self, buffer: Any) -> int | None:
+        """The device's time of the frame; which way the producer gives it is found out with the first frame."""
+        if self._timestamp is None:
+            self._timestamp = _timestamp_reader(buffer, self._acquirer.device)
+        return self._timestamp(buffer)  # type: ignore[no-any-return]
+
+    def _watch(self) -> None:
+        """Looks whether the camera is still there when no frame comes."""
+        now_ns = time.monotonic_ns()
+        if now_ns - max(self._seen_ns, self._watched_ns) < _WATCH_NS:
+            return
+        self._watched_ns = now_ns
+        try:
+            if int(self._acquirer.device.access_status) == _NO_ACCESS:
+                self._lost = "lost: no access any more"
+            elif now_ns - max(self._seen_ns, self._pinged_ns) >= _PING_NS:
+                self._pinged_ns = now_ns
+                self.nodes.get("Width")
+        except Exception as error:
+            self._lost = f"lost: {_words(error)}"
+
+    def set_user_output(self, output: str, value: bool) -> None:
+        """Sets a user output, by its SFNC name (UserOutput0)."""
+        try:
+            self.nodes.set("UserOutputSelector", output)
+            self.nodes.set("UserOutputValue", value)
+        except CameraError as error:
+            raise CameraError(f"{self.name}: {error}") from None
+
+    def stop(self) -> None:
+        """Ends acquisition; a lost camera is left as it is."""
+        if self._started and not self._lost:
+            try:
+                self._acquirer.stop()
+            except Exception as error:  # the link died in the middle of it
+                self._lost = f"lost: {_words(error)}"
+        self._started = False
+
+    def close(self) -> None:
+        """Gives the camera back. Of a lost one only this process's end frees everything: leave it."""
+        global _open_in  # noqa: PLW0603
+        self.stop()
+        for release in (self._acquirer.destroy if self._acquirer else None, self._harvester.reset):
+            if release is not None and not self._lost:
+                try:
+                    release()
+                except Exception as error:
+                    self._lost = f"lost: {_words(error)}"
+        self._acquirer = None
+        _open_in = None if not self._lost else _open_in
+
+
+def _words(error: BaseException) -> str:
+    """The message of a GenTL or GenApi error on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _timestamp_reader(buffer: Any, device: Any) -> Any:
+    """The cheapest way to a frame's device time in ns: the buffer's own, else its ticks, else none."""
+    try:
+        int(buffer.timestamp_ns)
+        return lambda frame: int(frame.timestamp_ns)
+    except Exception as error:
+        logging.getLogger(__name__).debug("no timestamp in ns: %s", _words(error))
+    try:
+        ns_per_tick = 1e9 / int(device.timestamp_frequency)
+        int(buffer.timestamp)
+        return lambda frame: round(int(frame.timestamp) * ns_per_tick)
+    except Exception as error:
+        logging.getLogger(__name__).debug("no timestamp: %s", _words(error))
+    return lambda frame: None
