@@ -16,6 +16,7 @@ the due time and nothing spoke against it until then. What else may happen, and 
 | pass again, in time                               | True, nothing changes                                                    |
 | pass after rejected()                             | False, counted in refused_passes; a reject is final                      |
 | rejected() after a pass, in time                  | the pack is rejected                                                     |
+| rejected() for a trigger not under way            | False, nothing changes                                                   |
 | encoder travel and no count for a pack            | where it is is unknown: due at once, rejected                            |
 | encoder silent, jumping or running backwards      | where all packs are is unknown: all under way are due at once, rejected  |
 | belt stopped (the count stays)                    | due times move out                                                       |

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from vision.reject.output import Machine, OutputError
 
@@ -24,16 +25,17 @@ class SimulatedOutput:
         self.accepted_count = 0
         self.rejected_count = 0
         self._log_path = log_path
-        self._log: TextIO | None = None
+        self._log: FileIO | None = None
         self._loss = ""
 
     def open(self, now_ns: int) -> None:
         self.ready = False
         if self._log_path is not None:
             try:
-                self._log = self._log_path.open("w", buffering=1, encoding="ascii")
-                self._log.write("settled_ns,due_ns,trigger,accept\n")
+                self._log = self._log_path.open("wb", buffering=0)
+                self._log.write(b"settled_ns,due_ns,trigger,accept\n")
             except OSError as error:
+                self._close_log()
                 raise OutputError(f"simulated output: {self._log_path}: {error.strerror}") from None
 
     def expect(self, trigger: int) -> None:
@@ -45,7 +47,7 @@ class SimulatedOutput:
     def settle(self, trigger: int, accept: bool, due_ns: int, now_ns: int) -> bool:
         if self._log is not None:
             try:
-                self._log.write(f"{now_ns},{due_ns},{trigger},{int(accept)}\n")
+                self._log.write(b"%d,%d,%d,%d\n" % (now_ns, due_ns, trigger, accept))
             except OSError as error:
                 self._loss = f"simulated output: {self._log_path}: {error.strerror}"
                 accept = False
@@ -76,9 +78,10 @@ class SimulatedOutput:
 
     def close(self) -> None:
         self.ready = False
+        self._close_log()
+
+    def _close_log(self) -> None:
         if self._log is not None:
-            try:
+            with contextlib.suppress(OSError):
                 self._log.close()
-            except OSError as error:
-                self._loss = f"simulated output: {self._log_path}: {error.strerror}"
             self._log = None
