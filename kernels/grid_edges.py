@@ -33,7 +33,7 @@ RIDGE = 0.1
 OUTLIER = 0.35
 """Modules from the line at which an edge no longer counts (Tukey's biweight): a stain's edge is none of the grid's."""
 
-NEIGHBOURHOOD = 3
+NEIGHBOURHOOD = 5
 """Modules to each side whose darkest and lightest give the local half level."""
 
 CONTRAST = 0.25
