@@ -114,7 +114,7 @@ def match_clocks(picture, quads, shape, light, reach, steps, out):  # type: igno
                 quad[2, 1] = quads[n, 2, 1] + du * uy + dv * vy
                 _projective(quad, h)
                 top, top_quiet = _dashed(picture, h, across, 1.0 - 0.5 / up, 1.0 + 0.6 / up, True, light)
-                if top < 0.2:
+                if top < 0.1:
                     continue
                 side, side_quiet = _dashed(picture, h, up, 1.0 - 0.5 / across, 1.0 + 0.6 / across, False, light)
                 score = 0.3 * (top + side) + 0.1 * (top_quiet + side_quiet) + 0.2 * min(top, side)

@@ -177,49 +177,52 @@ def _best(rows: npt.NDArray[np.float64], polarities: tuple[float, ...], most: in
 
 def _outlined(picture: Pixels, outlines: list[Outline], shapes: npt.NDArray[np.int32], work: Workspace) -> list[Candidate]:
     """The sizes and turns that the dashed sides bear out, for whole outlines; best first."""
-    quads, counts, lights = [], [], []
-    for light, outline in outlines:
-        # top, right, bottom, left
-        sides = np.hypot(*(np.roll(outline, -1, axis=0) - outline).T)
-        for turn in range(4):
-            # corner of the L, end of its level side, opposite corner, end of its upright side, for a symbol turned so often
-            quad = np.roll(outline[[3, 2, 1, 0]], -turn, axis=0)
-            wide = (sides[0] + sides[2], sides[1] + sides[3])[turn % 2] / 2
-            tall = (sides[0] + sides[2], sides[1] + sides[3])[1 - turn % 2] / 2
-            pitch_u, pitch_v = wide / shapes[:, 0], tall / shapes[:, 1]
-            fits = (pitch_u < 1.33 * pitch_v) & (pitch_v < 1.33 * pitch_u) & (np.minimum(pitch_u, pitch_v) > 1.5)
-            for shape in shapes[fits]:
-                quads.append(quad)
-                counts.append(shape)
-                lights.append(light)
-    return _clocked(picture, quads, counts, lights, (0.3, 1), (0.6, 2), work)
+    found: list[Candidate] = []
+    for light in (1.0, -1.0):
+        own = [outline for other, outline in outlines if other == light]
+        if not own:
+            continue
+        # corner of the L, end of its level side, opposite corner, end of its upright side, for a symbol turned 0 to 3 times
+        turned = np.array(own)[:, _TURNS]
+        sides = np.hypot(*np.moveaxis(turned - np.roll(turned, -1, axis=2), -1, 0))
+        wide, tall = (sides[..., 0] + sides[..., 2]) / 2, (sides[..., 1] + sides[..., 3]) / 2
+        pitch_u, pitch_v = wide[..., None] / shapes[:, 0], tall[..., None] / shapes[:, 1]
+        fits = (pitch_u < 1.33 * pitch_v) & (pitch_v < 1.33 * pitch_u) & (np.minimum(pitch_u, pitch_v) > 1.5)
+        outline, turn, shape = np.nonzero(fits)
+        if outline.size:
+            found += _clocked(picture, turned[outline, turn], shapes[shape], light, (0.0, 0), (0.6, 2), work)
+    found.sort(key=lambda candidate: -candidate.score)
+    return found
+
+
+_TURNS = np.array([np.roll((3, 2, 1, 0), -turn) for turn in range(4)])
 
 
 def _clocked(
     picture: Pixels,
-    quads: list[npt.NDArray[np.float64]],
-    counts: list[npt.NDArray[np.int32]],
-    lights: list[float],
+    quads: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int32],
+    light: float,
     coarse: tuple[float, int],
     fine: tuple[float, int],
     work: Workspace,
 ) -> list[Candidate]:
-    """Candidates among quads and shapes by their dashed sides, best first; coarse, fine: reach and steps of the two looks."""
+    """Candidates among quads (n, 4, 2) and shapes (n, 2) by their dashed sides, best first.
+
+    coarse, fine: reach in modules and steps of the first look at all and of the second at the best.
+    """
+    scores = work.array("clock scores", (len(quads), 3), np.float64)
+    match_clocks(picture, quads, counts, light, *coarse, scores)
+    best = np.argsort(-scores[:, 0], kind="stable")[:5]
+    quads, counts = np.ascontiguousarray(quads[best]), np.ascontiguousarray(counts[best])
+    scores = work.array("clock scores", (len(best), 3), np.float64)
+    match_clocks(picture, quads, counts, light, *fine, scores)
     found: list[Candidate] = []
-    for light in sorted(set(lights)):
-        own = [index for index, other in enumerate(lights) if other == light]
-        places, modules = np.array([quads[index] for index in own]), np.array([counts[index] for index in own], np.int32)
-        scores = work.array("clock scores", (len(own), 3), np.float64)
-        match_clocks(picture, places, modules, light, *coarse, scores)
-        best = np.argsort(-scores[:, 0], kind="stable")[:5]
-        places, modules = np.ascontiguousarray(places[best]), np.ascontiguousarray(modules[best])
-        scores = work.array("clock scores", (len(best), 3), np.float64)
-        match_clocks(picture, places, modules, light, *fine, scores)
-        for quad, (columns, rows), (score, du, dv) in zip(places, modules, scores, strict=True):
-            if score >= CLOCK_LEAST:
-                moved = quad.copy()
-                moved[2] += du * (quad[1] - quad[0]) / columns + dv * (quad[3] - quad[0]) / rows
-                found.append(Candidate(moved, int(columns), int(rows), light < 0, float(score)))
+    for quad, (columns, rows), (score, du, dv) in zip(quads, counts, scores, strict=True):
+        if score >= CLOCK_LEAST:
+            moved = quad.copy()
+            moved[2] += du * (quad[1] - quad[0]) / columns + dv * (quad[3] - quad[0]) / rows
+            found.append(Candidate(moved, int(columns), int(rows), light < 0, float(score)))
     found.sort(key=lambda candidate: -candidate.score)
     return found
 
@@ -299,4 +302,6 @@ def _hypotheses(
                 u, v = across * far_u[shape], up * far_v[shape]
                 quads.append(np.array((corner, corner + u, corner + u + v, corner + v)))
                 counts.append(shapes[shape])
-    return _clocked(picture, quads, counts, [polarity] * len(quads), (1.0, 1), (1.6, 4), work)
+    if not quads:
+        return []
+    return _clocked(picture, np.array(quads), np.array(counts, np.int32), polarity, (1.0, 1), (1.6, 4), work)

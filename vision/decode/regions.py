@@ -8,10 +8,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from kernels.components import cut_blocks
 from kernels.edges import BLOCK, block_gradients
 from kernels.reduce import halve
 from vision.decode.search import Workspace
 from vision.types import Pixels
+
+PARTS = 512
+"""Parts of a block map that are looked at."""
 
 LEVEL_RISE = 3.0
 """Factor between the energy levels at which the block map is cut."""
@@ -55,63 +59,53 @@ def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
     sums = work.array("block sums", (5, picture.shape[1]), np.float32)
     blocks = work.array("blocks", (5, rows, columns), np.float32)
     block_gradients(picture, sums, blocks)
-    smooth = np.stack([cv2.blur(plane, (3, 3), borderType=cv2.BORDER_REPLICATE) for plane in blocks]) / BLOCK**2
+    smooth = [cv2.blur(blocks[harmonic], (3, 3), borderType=cv2.BORDER_REPLICATE) / BLOCK**2 for harmonic in range(3)]
     energy, second = smooth[0], np.hypot(smooth[1], smooth[2])
     # Noise adds the same to both directions; twice the lower fifth of all blocks is a fair guess at its top.
-    noise = float(np.percentile(energy, 20))
+    noise = float(np.partition(energy.ravel(), energy.size // 5)[energy.size // 5])
     both = np.maximum(energy - second, 0)  # twice the energy of the weaker direction
-    found: list[Region] = []
-    level = max(2.0 * noise, 12.0)
-    top = float(both.max())
-    while level < top:
-        found += _cut(both >= level, blocks, both, scale)
-        level *= LEVEL_RISE
-    found.sort(key=lambda region: -region.promise)
-    return _distinct(found)
+    lowest, top = max(2.0 * noise, 12.0), float(both.max())
+    if top < lowest:
+        return []
+    levels = lowest * LEVEL_RISE ** np.arange(int(np.log(top / lowest) / np.log(LEVEL_RISE)) + 1)
+    seen = work.array("seen blocks", (rows, columns), np.int32)
+    stack = work.array("block stack", (rows * columns, 2), np.int32)
+    parts = work.array("parts", (PARTS, 12), np.float64)
+    return _ranked(parts[: cut_blocks(blocks, both, levels, 3, seen, stack, parts)], scale)
 
 
-def _cut(mask: npt.NDArray[np.bool_], blocks: npt.NDArray[np.float32], both: npt.NDArray[np.float32], scale: float) -> list[Region]:
-    """The connected parts of a mask of blocks, as regions."""
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
-    found = []
-    for label in range(1, count):
-        left, top, width, height, area = (int(value) for value in stats[label])
-        if area < 3:
-            continue
-        window = (slice(top, top + height), slice(left, left + width))
-        own = labels[window] == label
-        sums = blocks[(slice(None), *window)][:, own].sum(axis=1)
-        angle = float(np.arctan2(sums[4], sums[3])) / 4
-        ys, xs = np.nonzero(own)
-        centre_x, centre_y = (xs + left + 0.5) * BLOCK, (ys + top + 0.5) * BLOCK
-        along = centre_x * np.cos(angle) + centre_y * np.sin(angle)
-        across = centre_y * np.cos(angle) - centre_x * np.sin(angle)
-        middle_a, middle_c = (along.max() + along.min()) / 2, (across.max() + across.min()) / 2
-        # Half a block on each side for the block itself and half for the smoothing that may have lost the rim.
-        wide, tall = float(np.ptp(along)) + 2 * BLOCK, float(np.ptp(across)) + 2 * BLOCK
-        energy = float(sums[0]) + 1e-6
-        square = float(np.hypot(sums[3], sums[4])) / energy
-        balance = 1.0 - float(np.hypot(sums[1], sums[2])) / energy
-        compact = min(wide, tall) / max(wide, tall)
-        x = float(middle_a * np.cos(angle) - middle_c * np.sin(angle)) - 0.5
-        y = float(middle_a * np.sin(angle) + middle_c * np.cos(angle)) - 0.5
-        filled = min(1.0, area * BLOCK**2 / (wide * tall))
-        strength = float(np.sqrt(both[window][own].mean()))
-        promise = strength * (0.3 + square) * balance * filled * np.sqrt(area) * (0.4 + compact)
-        shift = (scale - 1) / 2
-        found.append(Region(x * scale + shift, y * scale + shift, angle, wide * scale, tall * scale, float(promise)))
-    return found
-
-
-def _distinct(found: list[Region]) -> list[Region]:
-    """Without the regions that nearly repeat a more promising one."""
+def _ranked(parts: npt.NDArray[np.float64], scale: float) -> list[Region]:
+    """The parts of a block map as regions, most promising first, none nearly repeating a better one."""
+    energy = parts[:, 2] + 1e-6
+    square = np.hypot(parts[:, 5], parts[:, 6]) / energy
+    balance = 1.0 - np.hypot(parts[:, 3], parts[:, 4]) / energy
+    # Half a block on each side for the block itself and half for the smoothing that may have lost the rim.
+    wide, tall = parts[:, 9] - parts[:, 8] + 2, parts[:, 11] - parts[:, 10] + 2
+    compact = np.minimum(wide, tall) / np.maximum(wide, tall)
+    filled = np.minimum(1.0, parts[:, 0] / (wide * tall))
+    strength = np.sqrt(parts[:, 1] / parts[:, 0])
+    promise = strength * (0.3 + square) * balance * filled * np.sqrt(parts[:, 0]) * (0.4 + compact)
+    along, across = (parts[:, 8] + parts[:, 9]) / 2, (parts[:, 10] + parts[:, 11]) / 2
+    cosine, sine = np.cos(parts[:, 7]), np.sin(parts[:, 7])
+    side = BLOCK * scale
+    x = (along * cosine - across * sine) * side - 0.5
+    y = (along * sine + across * cosine) * side - 0.5
     kept: list[Region] = []
-    for region in found:
-        size = max(region.width, region.height)
-        for other in kept:
-            near = np.hypot(region.x - other.x, region.y - other.y) < 0.15 * size
-            if near and abs(region.width - other.width) < 0.2 * size and abs(region.height - other.height) < 0.2 * size:
-                break
-        else:
+    for k in np.argsort(-promise, kind="stable"):
+        region = Region(
+            float(x[k]), float(y[k]), float(parts[k, 7]), float(wide[k] * side), float(tall[k] * side), float(promise[k])
+        )
+        if not any(_repeats(region, other) for other in kept):
             kept.append(region)
     return kept
+
+
+def _repeats(region: Region, other: Region) -> bool:
+    """Whether two regions differ by less than a sixth of their size."""
+    reach = 0.16 * max(region.width, region.height)
+    return (
+        abs(region.x - other.x) < reach
+        and abs(region.y - other.y) < reach
+        and abs(region.width - other.width) < 1.3 * reach
+        and abs(region.height - other.height) < 1.3 * reach
+    )
