@@ -24,8 +24,9 @@ class ConnectionLostError(Exception):
 
 
 def resolve(host: str, port: int) -> tuple[socket.AddressFamily, tuple[str, int]]:
-    """The address of a host: looked up once, as a name server may take its time. OSError where there is none."""
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    """The address of a host, IPv4 before IPv6; looked up once, as a name server may take its time. OSError where there is none."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     return family, (str(address[0]), int(address[1]))
 
 
@@ -86,6 +87,10 @@ class Connection:
                 raise ConnectionLostError(
                     "connection refused" if code == errno.ECONNREFUSED else errno.errorcode.get(code, str(code))
                 )
+            if self._socket.getsockname() == self._socket.getpeername():
+                # With nobody listening on a port of the ephemeral range the kernel may connect a socket to itself.
+                self.close()
+                raise ConnectionLostError("connection refused")
             self._established = True
         return True
 

@@ -174,12 +174,24 @@ class ModbusOutput:
         _, _, low, high, bin_full, stop_request, _ = self._plc
         return Machine(self._alive, (high << 16 | low) if self._counted else None, bool(bin_full), bool(stop_request))
 
+    @property
+    def untold_count(self) -> int:
+        """Ring entries that the PLC did not acknowledge as they are now."""
+        return len(self._dirty) + len(self._sent)
+
+    def is_told(self, trigger: int) -> bool:
+        """The PLC acknowledged this pack's verdict on the present connection."""
+        entry = self._entries[(trigger & _SEQUENCE_MASK) % len(self._entries)]
+        return entry.trigger == trigger and entry.told
+
     def close(self) -> None:
-        """Drops ready and waits for the answer no longer than timeout_ns."""
+        """Drops ready, then tells what is still to be told; no longer than timeout_ns."""
         self._ready = False
         if self._connection is not None:
             self._control = self._turn = True
-            self._pump_until(lambda: not self._control and not self._waiting(), time.monotonic_ns(), self._timeout_ns)
+            self._pump_until(
+                lambda: not self._control and not self.untold_count and not self._waiting(), time.monotonic_ns(), self._timeout_ns
+            )
         if self._connection is not None:
             self._connection.close()
             self._connection = None

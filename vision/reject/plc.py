@@ -27,7 +27,7 @@ from pymodbus.server import ModbusTcpServer
 from pymodbus.simulator import DataType, SimData, SimDevice
 
 from vision.reject import registers
-from vision.reject.connection import is_loopback
+from vision.reject.connection import is_loopback, resolve
 
 _REMEMBERED = 100_000  # sequence numbers whose verdict is kept, of the present session
 _WRITES = (6, 16)
@@ -217,7 +217,7 @@ def _read_to_end(stop: asyncio.Event) -> None:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    family, address = resolve(host, port)
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
