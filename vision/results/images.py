@@ -21,6 +21,9 @@ from vision.results.schema import image_name
 from vision.results.seal import IMAGE_LIST
 from vision.types import Pixels
 
+DAMAGED = (OSError, ValueError, KeyError, TypeError)
+"""What reading a chain raises that is not ours any more."""
+
 log = logging.getLogger(__name__)
 
 # Lossless, 1280x1024 with sensor noise, one core: Huffman only with the averaging filter 10.4 ms and 757 kB; level 1 as
@@ -54,7 +57,7 @@ class EvidenceStore:
             for line in _lines(folder):
                 entry = json.loads(line)
                 self._count(entry["name"], int(entry["bytes"]), line)
-        except (OSError, ValueError, KeyError) as error:
+        except DAMAGED as error:
             log.error("%s: no evidence is kept (%s)", folder, error)
             self._max_count = 0
 
@@ -130,7 +133,7 @@ def _lines(folder: Path) -> list[bytes]:
 def recover_images(folder: Path) -> list[str]:
     """After a crash: cuts a torn line off the list, gives listed images their final name, removes half-written ones.
 
-    Says what it did; harmless when repeated. Raises OSError.
+    Says what it did; harmless when repeated. Raises one of DAMAGED.
     """
     done: list[str] = []
     path = folder / IMAGE_LIST

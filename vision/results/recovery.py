@@ -14,7 +14,7 @@ from pathlib import Path
 
 from vision.results.chain import chain_lines
 from vision.results.folder import IMAGES, ResultsError, batches
-from vision.results.images import recover_images
+from vision.results.images import DAMAGED, recover_images
 from vision.results.seal import SEALS, finish_interrupted, seal_file
 from vision.results.stream import StreamReader
 
@@ -23,7 +23,8 @@ from vision.results.stream import StreamReader
 class Recovery:
     """What was done in one batch folder. torn_bytes: cut off at the last whole batch. rows: rows that were sealed now.
 
-    problems: one line each, what could not be made whole; the files concerned are left as they are.
+    problems: one line each, what could not be made whole; the files concerned are left as they are. image_problems: the same
+    for the evidence, which must not keep a recorder from starting.
     """
 
     folder: Path
@@ -31,6 +32,7 @@ class Recovery:
     rows: int = 0
     done: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    image_problems: list[str] = field(default_factory=list)
 
 
 def needs_recovery(folder: Path) -> bool:
@@ -48,12 +50,12 @@ def recover(folder: Path) -> Recovery:
     recovery = Recovery(folder)
     try:
         _recover_rows(folder, recovery)
-    except (ResultsError, OSError) as error:
-        recovery.problems.append(str(error))
+    except (ResultsError, *DAMAGED) as error:
+        recovery.problems.append(f"{folder}: not recovered ({error})")
     try:
         recovery.done += recover_images(folder / IMAGES)
-    except OSError as error:
-        recovery.problems.append(str(error))
+    except DAMAGED as error:
+        recovery.image_problems.append(f"{folder / IMAGES}: not recovered ({error})")
     return recovery
 
 

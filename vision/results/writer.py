@@ -179,7 +179,9 @@ class BatchWriter:
                 log.error("row of %s %d does not fit the schema: %s", record.station, record.trigger, error)
                 if record.accept:
                     self.refused_count += 1
-                    self._known.pop((record.station, record.trigger), None)
+                    key = (record.station, record.trigger)
+                    self._known.pop(key, None)
+                    self._resent = [ack for ack in self._resent if ack[:2] != key]
                 else:
                     detail = f"{record.detail}; symbols not storable: {error}".lstrip("; ")
                     kept.append(replace(record, symbols=b"", detail=detail))

@@ -1,0 +1,101 @@
+"""Evidence is kept as it was, up to its caps; what is dropped is counted; nothing of it ever raises for the disk."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vision.results.images import EvidenceStore, recover_images
+from vision.results.verify import verify
+from vision.results.writer import BatchWriter
+
+RANDOM = np.random.default_rng(20261123)
+
+
+def noise(height: int = 40, width: int = 30) -> np.ndarray:
+    return RANDOM.integers(0, 256, (height, width), dtype=np.uint8)
+
+
+def test_an_image_comes_back_pixel_by_pixel(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path / "images", 10, 10**6, 0)
+    pixels = noise(101, 67)
+    pixels.setflags(write=False)
+    name = store.keep("S1", 42, pixels)
+    assert name == "images/S1-000000042.png"
+    assert np.array_equal(cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED), pixels)
+    assert store.kept_bytes == (tmp_path / name).stat().st_size
+
+
+def test_the_caps_hold_and_drops_are_counted(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path / "images", 3, 10**6, 0)
+    kept = [store.keep("S1", trigger, noise()) for trigger in range(5)]
+    assert [name is not None for name in kept] == [True, True, True, False, False]
+    assert store.dropped == {"max_count": 2} and store.kept_count == 3
+    size = store.kept_bytes // 3
+    small = EvidenceStore(tmp_path / "small", 100, int(2.5 * size), 0)
+    kept = [small.keep("S1", trigger, noise()) for trigger in range(4)]
+    assert [name is not None for name in kept] == [True, True, False, False] and small.dropped == {"max_bytes": 2}
+    full = EvidenceStore(tmp_path / "full", 100, 10**6, min_free_bytes=2**62)
+    assert full.keep("S1", 1, noise()) is None and full.dropped == {"min_free_bytes": 1}
+
+
+def test_the_caps_are_of_the_batch_not_of_the_process(tmp_path: Path) -> None:
+    first = EvidenceStore(tmp_path / "images", 3, 10**6, 0)
+    first.keep("S1", 1, noise())
+    first.keep("S1", 2, noise())
+    second = EvidenceStore(tmp_path / "images", 3, 10**6, 0)
+    assert (second.kept_count, second.kept_bytes) == (2, first.kept_bytes)
+    assert second.keep("S1", 2, noise()) is None and second.dropped == {"repeated": 1}
+    assert second.keep("S1", 3, noise()) and second.keep("S1", 4, noise()) is None
+    BatchWriter(tmp_path, {}).close()
+    assert verify(tmp_path) == []
+
+
+def test_a_lost_folder_stops_nothing(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path / "images", 10, 10**6, 0)
+    shutil.rmtree(tmp_path / "images")
+    assert store.keep("S1", 1, noise()) is None and store.dropped == {"disk": 1}
+    (tmp_path / "file").write_bytes(b"")
+    nowhere = EvidenceStore(tmp_path / "file", 10, 10**6, 0)
+    assert nowhere.keep("S1", 1, noise()) is None and sum(nowhere.dropped.values()) == 1
+
+
+def test_pixels_that_are_no_image_are_dropped(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path / "images", 10, 10**6, 0)
+    assert store.keep("S1", 1, np.empty((0, 0), np.uint8)) is None
+    assert store.dropped == {"not_encoded": 1}
+    assert [path.name for path in (tmp_path / "images").iterdir()] == []
+
+
+def test_a_station_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path / "images", 10, 10**6, 0)
+    name = store.keep("../../S1", 1, noise())
+    assert name is not None and (tmp_path / name).resolve().parent == (tmp_path / "images").resolve()
+
+
+def test_recovery_finishes_what_was_listed_and_removes_the_rest(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    store = EvidenceStore(folder, 10, 10**6, 0)
+    for trigger in (1, 2):
+        store.keep("S1", trigger, noise())
+    (folder / "S1-000000002.png").rename(folder / ".S1-000000002.png.tmp")
+    (folder / ".S1-000000003.png.tmp").write_bytes(b"half")
+    with open(folder / "images.jsonl", "ab") as file:
+        file.write(b'{"name":"S1-00')
+    assert len(recover_images(folder)) == 3
+    assert sorted(path.name for path in folder.iterdir()) == ["S1-000000001.png", "S1-000000002.png", "images.jsonl"]
+    assert recover_images(folder) == []
+    assert [json.loads(line)["trigger"] for line in (folder / "images.jsonl").read_text().splitlines()] == [1, 2]
+
+
+@pytest.mark.parametrize("content", [b"null\n", b"{}\n", b"\xff\n"])
+def test_a_list_that_is_none_keeps_no_evidence_and_stops_nothing(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "images.jsonl").write_bytes(content)
+    store = EvidenceStore(tmp_path / "images", 10, 10**6, 0)
+    assert store.keep("S1", 1, noise()) is None and store.dropped == {"max_count": 1}

@@ -1,0 +1,147 @@
+"""A row says all that was found, in the words of the schema."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tests.results.samples import GTIN, INFORMATIVE, PARAMETERS_2011, SEGMENTS, finding, record, report, symbol
+from vision.results.schema import PARAMETERS, SCHEMA, image_name, provenance_of, rows_to_batch, schema_with, symbol_rows
+from vision.types import Finding, Parameter, Reason
+
+
+def test_every_field_comes_back() -> None:
+    sent = record(7, Reason.WRONG_LOT, Reason.LOW_GRADE, device_timestamp_ns=11, encoder_count=-5, evidence=True, detail="a ü")
+    batch = rows_to_batch([sent])
+    assert batch["utc"].cast(pa.int64())[0].as_py() == sent.utc_ns
+    row = batch.drop_columns(["utc"]).to_pylist(maps_as_pydicts="strict")[0]
+    found = row.pop("symbols")
+    assert row == {
+        "station": "S1",
+        "trigger": 7,
+        "revision": 0,
+        "arrival_ns": 7_000_000,
+        "decided_ns": 11_000_000,
+        "decision_ns": 4_000_000,
+        "frame_id": 7,
+        "device_timestamp_ns": 11,
+        "encoder_count": -5,
+        "inspector": 1,
+        "inspect_ns": 1_900_000,
+        "accept": False,
+        "reasons": ["WRONG_LOT", "LOW_GRADE"],
+        "detail": "a ü",
+        "evidence": "images/S1-000000007.png",
+    }
+    (seen,) = found
+    grade = seen.pop("grade")
+    assert seen == {
+        "symbology_identifier": "]d2",
+        "payload": b"01" + GTIN.encode() + b"21SN7\x1d17271231",
+        "text": f"(01){GTIN}(21)SN7(17)271231",
+        "elements": {"01": GTIN, "21": "SN7", "17": "271231"},
+        "serial": "SN7",
+        "reasons": ["WRONG_LOT"],
+        "rows": 24,
+        "columns": 24,
+        "inverted": True,
+        "mirrored": False,
+        "px_per_module": pytest.approx(symbol().px_per_module, rel=1e-12),
+        "corners": pytest.approx(symbol().corners.ravel().tolist()),
+        "codewords": {"total": 60, "data": 36, "check": 24, "corrected": 1, "erasures": 0},
+        "rescue": "libdmtx",
+    }
+    parameters = grade.pop("parameters")
+    assert {name: value for name, value in parameters.items() if value is not None} == {
+        name: {"value": parameter.value, "grade": parameter.grade} for name, parameter in PARAMETERS_2011.items()
+    }
+    assert grade == {
+        "standard": "ISO/IEC 15415",
+        "edition": "2011",
+        "overall": 2.0,
+        "letter": "C",
+        "formal": "2.0/08/660",
+        "warnings": ["uncalibrated"],
+        "fixed_pattern_segments": SEGMENTS,
+        "informative": INFORMATIVE,
+    }
+
+
+def test_what_was_not_found_is_null() -> None:
+    located = symbol_rows((Finding(symbol(), None, None, None),))
+    rows = rows_to_batch(
+        [record(1, Reason.NOT_DECODED, symbols=located), record(2, Reason.MISSED_FRAME, symbols=b"", frame_id=None)]
+    )
+    (seen,), nothing = rows["symbols"].to_pylist()
+    nulls = {name for name, value in seen.items() if value is None}
+    assert nulls == {"symbology_identifier", "payload", "text", "elements", "serial", "codewords", "grade"}
+    assert nothing == [] and rows["frame_id"].to_pylist() == [1, None]
+    assert symbol_rows(()) == b""
+
+
+def test_every_parameter_of_every_edition_has_its_field() -> None:
+    graded = report(parameters={name: Parameter(index / 16, 4.0) for index, name in enumerate(PARAMETERS)})
+    found = Finding(symbol(), None, None, graded)
+    (seen,) = rows_to_batch([record(1, symbols=symbol_rows((found,)))])["symbols"].to_pylist()[0]
+    assert {name: value["value"] for name, value in seen["grade"]["parameters"].items()} == {
+        name: index / 16 for index, name in enumerate(PARAMETERS)
+    }
+
+
+def test_a_parameter_without_a_field_is_not_lost_in_silence() -> None:
+    found = Finding(symbol(), None, None, report(parameters={"charm": Parameter(None, 4.0)}))
+    with pytest.raises(KeyError, match="charm"):
+        symbol_rows((found,))
+
+
+def test_numpy_numbers_and_broken_text_are_stored() -> None:
+    graded = report(overall=np.float32(1.5), informative={"reflectance_max": np.float32(0.5)})
+    found = finding("\ud800x")
+    sent = record(1, symbols=symbol_rows((Finding(found.symbol, found.reading, found.content, graded),)), detail="\udfff")
+    batch = rows_to_batch([sent])
+    batch.validate(full=True)
+    (seen,) = batch["symbols"].to_pylist()[0]
+    assert seen["serial"] == "\\ud800x" and seen["grade"]["overall"] == 1.5 and batch["detail"][0].as_py() == "\\udfff"
+
+
+def _fields(kind: pa.DataType) -> list[pa.Field]:
+    if pa.types.is_struct(kind):
+        return [inner for field in kind for inner in (field, *_fields(field.type))]
+    return _fields(kind.value_type) if pa.types.is_list(kind) else []
+
+
+def test_every_field_says_what_it_means() -> None:
+    fields = _fields(pa.struct(list(SCHEMA)))
+    assert len(fields) > 70
+    assert [field.name for field in fields if not (field.metadata or {}).get(b"meaning")] == []
+    assert SCHEMA.metadata[b"vision.schema_version"] == b"1"
+    for field in fields:
+        for unit in ("ns", "px"):
+            if field.name.endswith(f"_{unit}"):
+                assert field.metadata[b"unit"] == unit.encode(), field.name
+
+
+def test_batches_have_the_types_of_the_schema() -> None:
+    batch = rows_to_batch([record(1), record(2, Reason.NO_SLOT, symbols=b"")])
+    assert pa.schema([(field.name, field.type) for field in batch.schema]).equals(
+        pa.schema([(field.name, field.type) for field in SCHEMA])
+    )
+
+
+def test_provenance_travels_in_the_file() -> None:
+    assert provenance_of(schema_with({"software": "1", "recipe": "ab"})) == {"software": "1", "recipe": "ab"}
+    assert provenance_of(SCHEMA) == {}
+
+
+@pytest.mark.parametrize("station", ["S1", "../../etc/passwd", "a/b", "a b", "..", "s~1", "ü", "S1\0"])
+def test_image_names_stay_in_their_folder(station: str) -> None:
+    name = image_name(station, 12)
+    assert name.endswith("-000000012.png") and set(name[:-4]) <= set(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_%"
+    )
+
+
+def test_image_names_do_not_collide() -> None:
+    stations = ["S1", "S1-1", "S1%", "S1%25", "s1", "S.1", "S2E1", "S%2E1"]
+    assert len({image_name(station, trigger) for station in stations for trigger in (1, 11)}) == 2 * len(stations)
