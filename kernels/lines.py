@@ -50,28 +50,29 @@ def straight_runs(edges, steepest, slopes, price, running, out):  # type: ignore
     strips, columns = edges.shape
     out[:] = 0
     middle = 0.5 * (strips - 1)
-    for index in range(slopes):
-        slope = -steepest + 2.0 * steepest * index / max(1, slopes - 1)
-        running[:] = 0
-        for k in range(strips):
-            shift = int(round(slope * (k - middle)))
-            low = max(0, -shift)
-            high = min(columns, columns - shift)
-            for x in range(low, high):
-                edge = edges[k, x + shift]
-                for sign in range(2):
-                    gain = (edge if sign == 0 else -edge) - f32(price)
-                    score = running[2 * sign, x]
-                    if score <= 0:
-                        score = f32(0)
-                        running[2 * sign + 1, x] = k
-                    score += gain
-                    running[2 * sign, x] = score
-                    if score > out[sign, 0, x]:
-                        out[sign, 0, x] = score
-                        out[sign, 1, x] = slope
-                        out[sign, 2, x] = running[2 * sign + 1, x]
-                        out[sign, 3, x] = k
+    for sign in range(2):
+        factor = f32(1 if sign == 0 else -1)
+        sums = running[2 * sign]
+        starts = running[2 * sign + 1]
+        best, best_slope, best_first, best_last = out[sign, 0], out[sign, 1], out[sign, 2], out[sign, 3]
+        for index in range(slopes):
+            slope = f32(-steepest + 2.0 * steepest * index / max(1, slopes - 1))
+            sums[:] = 0
+            for k in range(strips):
+                shift = int(round(slope * (k - middle)))
+                at = f32(k)
+                # No branches, so that the compiler takes eight columns at a time.
+                for x in range(max(0, -shift), min(columns, columns - shift)):
+                    score = sums[x]
+                    first = at if score <= 0 else starts[x]
+                    score = max(score, f32(0)) + factor * edges[k, x + shift] - f32(price)
+                    better = score > best[x]
+                    sums[x] = score
+                    starts[x] = first
+                    best[x] = score if better else best[x]
+                    best_slope[x] = slope if better else best_slope[x]
+                    best_first[x] = first if better else best_first[x]
+                    best_last[x] = at if better else best_last[x]
 
 
 @helper

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from vision.decode.codewords import Corrected, correct, finder_bits
 from vision.decode.encodation import EncodationError, Message, read_message
 from vision.decode.grid import fit_grid
-from vision.decode.locate import Candidate, candidates
+from vision.decode.locate import Candidate, candidates, covers
 from vision.decode.placement import placement
 from vision.decode.sample import judged, module_greys
 from vision.decode.search import Effort, Search, Workspace
@@ -36,8 +36,8 @@ def decode(pixels: Pixels, search: Search, work: Workspace) -> list[Found]:
     taken: list[npt.NDArray[np.float64]] = []
     read: list[Found] = []
     unread: list[tuple[float, Found]] = []
-    for candidate, picture in candidates(frame, search, work, effort, taken):
-        result, doubt = _attempt(picture, candidate, work, effort)
+    for candidate in candidates(frame, search, work, effort, taken):
+        result, doubt = _attempt(frame, candidate, work, effort)
         if result is not None:
             if not _twice(result[0], read):
                 read.append(result)
@@ -136,11 +136,9 @@ def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize) -> tuple[flo
 
 def _twice(symbol: Symbol, found: list[Found]) -> bool:
     """Whether a symbol lies on one already found: the centre of either inside the other."""
-    from vision.decode.locate import _covers
-
     middle = symbol.corners.mean(axis=0)
     for other, _, _ in found:
-        if _covers(other.corners, *middle) or _covers(symbol.corners, *other.corners.mean(axis=0)):
+        if covers(other.corners, *middle) or covers(symbol.corners, *other.corners.mean(axis=0)):
             return True
     return False
 

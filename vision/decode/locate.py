@@ -22,6 +22,9 @@ PATCH_MAX = 288
 SHORTEST = 14.0
 """Length of a side of a symbol, in patch pixels."""
 
+PAIRS = 6
+"""Pairs of solid sides whose far ends are guessed in a doubtful region, and candidates tried there."""
+
 LINES = 10
 """Lines kept per direction of a patch."""
 
@@ -63,32 +66,67 @@ def locate(pixels: Pixels, search: Search, work: Workspace) -> list[Candidate]:
 
     pixels: (height, width) uint8, C-contiguous.
     """
-    return [candidate for candidate, _ in candidates(pixels, search, work, Effort(search.effort), [])]
+    return list(candidates(pixels, search, work, Effort(search.effort), []))
 
 
 def candidates(
     pixels: Pixels, search: Search, work: Workspace, effort: Effort, taken: list[npt.NDArray[np.float64]]
-) -> Iterator[tuple[Candidate, Pixels]]:
-    """Candidates region by region, each with the pyramid level its modules are best read in.
+) -> Iterator[Candidate]:
+    """Candidates of a frame, lazily: first what is beyond doubt in any region, then the doubtful, region by region.
 
-    taken: quads of symbols already read (the caller adds to it); regions and candidates inside are skipped.
+    taken: corners (4, 2) of the symbols already read (the caller adds to it); what they cover is skipped.
     """
     levels = pyramid(pixels, work)
     shapes = _shapes(search)
-    order = [k for k in (1, 2, 0, 3) if k < len(levels)]
-    for k in order:
-        for region in regions(levels[k], float(2**k), work):
-            if any(_covers(quad, region.x, region.y) for quad in taken):
+    if not len(shapes):
+        return
+    doubtful: list[tuple[Region, list[Candidate], list[Corner]]] = []
+    for k in (1, 2, 0, 3):
+        for region in regions(levels[k], float(2**k), work) if k < len(levels) else []:
+            if _settled(region, taken):
                 continue
             if not effort.spend(4):
+                break
+            outlines, corners = _lines_of(levels, region, search, work)
+            found = _outlined(pixels, outlines, shapes, work)
+            while found and found[0].score >= CLOCK_SURE:
+                candidate = found.pop(0)
+                if not _taken(candidate, taken):
+                    effort.spend(1)
+                    yield candidate
+            doubtful.append((region, found[:3], corners))
+    # What the first pass left over gets the same again: without this a busy frame would never come to its doubtful regions.
+    effort.left = max(effort.left, search.effort // 2)
+    for region, found, corners in doubtful:
+        if _settled(region, taken):
+            continue
+        for corner in corners[:PAIRS]:
+            if not effort.spend(1):
                 return
-            for candidate in _in_region(levels, region, shapes, search, work, effort):
-                middle = candidate.quad.mean(axis=0)
-                if any(_covers(quad, *middle) for quad in taken):
-                    continue
+            found += _hypotheses(pixels, corner, shapes, work)
+        for candidate in sorted(found, key=lambda candidate: -candidate.score)[:PAIRS]:
+            if not _taken(candidate, taken):
                 if not effort.spend(1):
                     return
-                yield candidate, pixels
+                yield candidate
+
+
+def _settled(region: Region, taken: list[npt.NDArray[np.float64]]) -> bool:
+    """Whether symbols already read fill a third of a region or cover its centre."""
+    filled = 0.0
+    for quad in taken:
+        if covers(quad, region.x, region.y):
+            return True
+        x, y = quad.mean(axis=0)
+        if np.hypot(x - region.x, y - region.y) < max(region.width, region.height) / 2:
+            (ax, ay), (bx, by) = quad[2] - quad[0], quad[3] - quad[1]
+            filled += abs(float(ax * by - ay * bx)) / 2
+    return filled > 0.33 * region.width * region.height
+
+
+def _taken(candidate: Candidate, taken: list[npt.NDArray[np.float64]]) -> bool:
+    x, y = candidate.quad.mean(axis=0)
+    return any(covers(quad, x, y) for quad in taken)
 
 
 def _shapes(search: Search) -> npt.NDArray[np.int32]:
@@ -98,31 +136,13 @@ def _shapes(search: Search) -> npt.NDArray[np.int32]:
     return np.array(sorted(pairs), np.int32).reshape(-1, 2)
 
 
-def _covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
-    """Whether a convex quad covers the point."""
-    edges = np.roll(quad, -1, axis=0) - quad
-    to = np.array((x, y)) - quad
-    cross = edges[:, 0] * to[:, 1] - edges[:, 1] * to[:, 0]
-    return bool((cross >= 0).all() or (cross <= 0).all())
-
-
-def _in_region(
-    levels: list[Pixels], region: Region, shapes: npt.NDArray[np.int32], search: Search, work: Workspace, effort: Effort
-) -> Iterator[Candidate]:
-    """Candidates of one region: those that are beyond doubt as soon as they are found, then the others, best first."""
-    outlines, corners = _lines_of(levels, region, search, work)
-    rest = _outlined(levels[0], outlines, shapes, work)
-    while rest and rest[0].score >= CLOCK_SURE:
-        yield rest.pop(0)
-    for polarity, corner, level_end, upright_end in corners:
-        if not effort.spend(1):
-            return
-        found = _hypotheses(levels[0], polarity, corner, level_end, upright_end, shapes, work)
-        if found and found[0].score >= CLOCK_SURE:
-            yield found.pop(0)
-        rest += found
-    rest.sort(key=lambda candidate: -candidate.score)
-    yield from rest[:6]
+def covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
+    """Whether a convex quad (4, 2) covers the point."""
+    inside = 0
+    places = quad.tolist()
+    for (ax, ay), (bx, by) in zip(places, places[1:] + places[:1], strict=True):
+        inside += 1 if (bx - ax) * (y - ay) >= (by - ay) * (x - ax) else -1
+    return abs(inside) == 4
 
 
 Outline = tuple[float, npt.NDArray[np.float64]]
@@ -235,8 +255,8 @@ def _lines(patch: npt.NDArray[np.float32], name: str, work: Workspace) -> npt.ND
     edges = work.array(f"{name} edges", strips.shape, np.float32)
     consistency(strips, 0.5 * mean + 0.5, edges)
     steepest = STEEPEST * STRIP
-    # Neighbouring slopes part by one column and a half at the ends of the patch.
-    slopes = 2 * int(np.ceil(STEEPEST * rows / 1.5)) + 1
+    # Neighbouring slopes part by two columns between the ends of the patch.
+    slopes = 2 * int(np.ceil(STEEPEST * rows / 2)) + 1
     runs = work.array(f"{name} runs", (2, 4, columns), np.float32)
     running = work.array(f"{name} running", (4, columns), np.float32)
     straight_runs(edges, steepest, slopes, EDGE_PRICE, running, runs)
@@ -263,45 +283,36 @@ def _pitches(
     longest = max(length / 7.0 / step, shortest * 1.1)
     scores = work.array("comb", (int(np.log(longest / shortest) / np.log(PITCH_RATIO)) + 2,), np.float64)
     comb_scores(profile, lead, shortest, PITCH_RATIO, scores)
-    peaks = [
-        i
-        for i in range(len(scores))
-        if scores[i] > 0.12 and scores[i] >= scores[max(0, i - 4) : i + 5].max()
-    ]
+    window = np.lib.stride_tricks.sliding_window_view(np.pad(scores, 4, constant_values=-1.0), 9).max(axis=1)
+    peaks = [int(i) for i in np.flatnonzero((scores > 0.12) & (scores >= window))]
     peaks.sort(key=lambda i: -scores[i])
     return [shortest * PITCH_RATIO**i * step for i in peaks[:3]]
 
 
-def _hypotheses(
-    picture: Pixels,
-    polarity: float,
-    corner: npt.NDArray[np.float64],
-    level_end: npt.NDArray[np.float64],
-    upright_end: npt.NDArray[np.float64],
-    shapes: npt.NDArray[np.int32],
-    work: Workspace,
-) -> list[Candidate]:
+def _hypotheses(picture: Pixels, solid: Corner, shapes: npt.NDArray[np.int32], work: Workspace) -> list[Candidate]:
     """The sizes and far corners that the dashed sides bear out, for one pair of solid sides; best first.
 
     The ends of the sides are taken as guesses: the module pitch along them tells where they can end.
     """
+    polarity, corner, level_end, upright_end = solid
     across, up = level_end - corner, upright_end - corner
     if across[0] * up[1] - across[1] * up[0] > 0:  # an un-mirrored symbol has its rows to the left of its columns
         across, up = up, across
         level_end, upright_end = upright_end, level_end
     wide, tall = float(np.hypot(*across)), float(np.hypot(*up))
-    quads, counts = [], []
+    far_u, far_v, counts = [], [], []
     up_pitches = _pitches(picture, corner, upright_end, level_end, work)
-    for pitch_u in _pitches(picture, corner, level_end, upright_end, work):
+    for pitch_u in _pitches(picture, corner, level_end, upright_end, work) if up_pitches else []:
         for pitch_v in up_pitches:
             if not 0.7 < pitch_u / pitch_v < 1.43:
                 continue
-            far_u, far_v = shapes[:, 0] * pitch_u / wide, shapes[:, 1] * pitch_v / tall
-            fits = (far_u > 0.4) & (far_u < 1.3) & (far_v > 0.4) & (far_v < 1.3)
-            for shape in np.flatnonzero(fits):
-                u, v = across * far_u[shape], up * far_v[shape]
-                quads.append(np.array((corner, corner + u, corner + u + v, corner + v)))
-                counts.append(shapes[shape])
-    if not quads:
+            u, v = shapes[:, 0] * (pitch_u / wide), shapes[:, 1] * (pitch_v / tall)
+            fits = (u > 0.4) & (u < 1.3) & (v > 0.4) & (v < 1.3)
+            far_u.append(u[fits])
+            far_v.append(v[fits])
+            counts.append(shapes[fits])
+    if not sum(len(part) for part in counts):
         return []
-    return _clocked(picture, np.array(quads), np.array(counts, np.int32), polarity, (1.0, 1), (1.6, 4), work)
+    to_u, to_v = np.concatenate(far_u)[:, None] * across, np.concatenate(far_v)[:, None] * up
+    quads = np.stack((np.broadcast_to(corner, to_u.shape), corner + to_u, corner + to_u + to_v, corner + to_v), axis=1)
+    return _clocked(picture, np.ascontiguousarray(quads), np.concatenate(counts), polarity, (1.0, 1), (1.6, 4), work)
