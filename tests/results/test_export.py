@@ -173,7 +173,7 @@ def test_sql_sees_the_rows(hostile: Path) -> None:
 def test_sql_sees_nothing_else(sql: str, hostile: Path, tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("a\n1\n")
     if sql:
-        with pytest.raises(ResultsError, match="^query: [^\n]*$"):
+        with pytest.raises(ResultsError, match=r"^query: [^\n]*$"):
             query(hostile, sql.format(folder=tmp_path))
     else:
         assert query(hostile, sql).num_rows == 0

@@ -63,9 +63,9 @@ def test_a_folder_without_write_permission_is_named(tmp_path: Path) -> None:
 
 
 def test_two_lines_do_not_run_on_one_folder(tmp_path: Path) -> None:
-    with lock_line(tmp_path, "L1"), lock_line(tmp_path, "L2"):
-        with pytest.raises(ResultsError, match=rf"L1: another line runs on this folder \(process {os.getpid()}\)"):
-            lock_line(tmp_path, "L1")
+    busy = rf"L1: another line runs on this folder \(process {os.getpid()}\)"
+    with lock_line(tmp_path, "L1"), lock_line(tmp_path, "L2"), pytest.raises(ResultsError, match=busy):
+        lock_line(tmp_path, "L1")
     lock_line(tmp_path, "L1").release()
 
 
