@@ -374,3 +374,37 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "latin.toml").write_bytes(b"[line]\nname = '\xe9'")
     with pytest.raises(ConfigError, match="UTF-8"):
         load_line(tmp_path / "latin.toml")
+
+
+_ODD = [
+    "true",
+    "-1",
+    "0",
+    "1.5",
+    "1e300",
+    "inf",
+    "-inf",
+    "nan",
+    '""',
+    '"\\u0000"',
+    "[]",
+    "[[]]",
+    "{}",
+    "{a = 1}",
+    "1979-05-27",
+    "9" * 18,
+]
+
+
+@pytest.mark.parametrize("key", [line.split(" = ")[0] for line in FULL.splitlines() if " = " in line])
+def test_any_value_of_any_key_gives_a_line_or_one_line(folder: Path, key: str) -> None:
+    for odd in _ODD:
+        text = "\n".join(f"{key} = {odd}" if line.startswith(f"{key} = ") else line for line in FULL.splitlines())
+        try:
+            config = load(folder, text)
+        except ConfigError as error:
+            assert str(error).isprintable()
+            assert str(error).startswith(str(folder / "line.toml"))
+        else:
+            assert all(value.isprintable() for _, value in describe(config))
+            assert len(config_hash(config)) == 64

@@ -45,6 +45,17 @@ def test_a_blocked_serial_stays_blocked_seen_or_not() -> None:
     assert index.seen_count == 1
 
 
+def test_a_frame_claims_all_its_serials_or_none() -> None:
+    index = SerialIndex(ORDER, seen=["A"])
+    assert index.claim_all(["B", "A"]) == (Reason.DUPLICATE_SERIAL,)
+    assert index.claim_all(["B", "X", "A"]) == (Reason.UNKNOWN_SERIAL, Reason.DUPLICATE_SERIAL)
+    assert index.claim_all(["B", "B"]) == (Reason.DUPLICATE_SERIAL,)
+    assert index.seen_count == 1
+    assert index.claim_all(["B", "C"]) == ()
+    assert index.seen_count == 3
+    assert index.claim_all([]) == ()
+
+
 def test_any_serial_is_unique_where_none_are_listed() -> None:
     for index in (SerialIndex(None), SerialIndex(Order("PO", "x", "GS1", "L", "271231", 1, gtin="04012345678901"))):
         assert index.claim("anything") is None

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vision.content.order import Order
+from vision.content.order import Order, OrderError
 from vision.decode.search import Search
 from vision.grade.setup import Setup
 from vision.verdict.recipe import Recipe, recipe_for
@@ -57,3 +57,10 @@ def test_a_station_can_ask_for_more_than_the_order() -> None:
     recipe = recipe_for(ORDER, Search(), Setup(), grade_min=3.0, count_extra=True)
     assert recipe.grade_min == 3.0
     assert recipe.search.symbol_count is None
+
+
+def test_an_edition_that_cannot_be_graded_is_one_line() -> None:
+    order = dataclasses.replace(ORDER, edition="2042")  # type: ignore[arg-type]
+    with pytest.raises(OrderError, match=r"'PO'.*'edition'.*2042") as raised:
+        recipe_for(order, Search(), Setup())
+    assert "\n" not in str(raised.value)

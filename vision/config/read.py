@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from vision.cameras.camera import CameraError
 from vision.cameras.profile import Profile, find_profile, load_profile
 from vision.config.records import CameraConfig, LineConfig, RecipeConfig, RejectConfig, ResultsConfig, StationConfig
-from vision.config.section import NAME, ConfigError, Section, bare, shown
+from vision.config.section import NAME, ConfigError, Section, bare, printable, shown
 from vision.decode.search import Search
 from vision.grade.setup import Setup
 
@@ -146,7 +146,7 @@ def _profile(section: Section) -> Profile:
     try:
         return load_profile(find_profile(text, section.path.parent))
     except CameraError as error:
-        raise section.wrong("profile", f"a camera profile: {error}") from None
+        raise section.wrong("profile", f"a camera profile: {printable(str(error))}") from None
 
 
 def _producers(section: Section) -> tuple[Path, ...]:
@@ -205,7 +205,7 @@ def _record(section: Section, kind: type[_Record], without: tuple[str, ...]) -> 
         return kind(**given)
     except ValueError as error:
         key = next((name for name in given if re.search(rf"\b{name}\b", str(error))), "")
-        raise ConfigError(f"{section.path}: {section.name} {key}{': ' if key else ''}{error}") from None
+        raise ConfigError(f"{section.path}: {section.name} {key}{': ' if key else ''}{printable(str(error))}") from None
 
 
 def _tuples(value: Any) -> Any:

@@ -104,5 +104,10 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def printable(text: str) -> str:
+    """Another layer's message made one safe line: it may quote the file as it is."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
+
+
 def bare(key: str) -> str:
     return key if NAME.fullmatch(key) else shown(key)

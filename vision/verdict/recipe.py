@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from vision.content.order import Order
+from vision.content.order import Order, OrderError
 from vision.decode.search import Search
 from vision.grade.setup import Setup
 
@@ -50,13 +50,19 @@ class Recipe:
 def recipe_for(order: Order, search: Search, setup: Setup, grade_min: float = 0.0, count_extra: bool = False) -> Recipe:
     """The recipe of a station under an order, which sets the edition, the number of symbols and the least grade.
 
+    Raises OrderError in one line where the station cannot grade by the edition.
     grade_min: can raise the order's, never lower it.
     count_extra: looks on after as many symbols as ordered were read, so that one too many is seen; costs the whole search budget
-        on every frame. Without it WRONG_SYMBOL_COUNT means too few. ValueError with one line where the edition is not known.
+        on every frame. Without it WRONG_SYMBOL_COUNT means too few.
     """
+    if setup.standard == "15415":
+        try:
+            setup = dataclasses.replace(setup, edition=order.edition)
+        except ValueError as error:
+            raise OrderError(f"order {order.order!a}: key 'edition': {error}") from None
     return Recipe(
         search=dataclasses.replace(search, symbol_count=None if count_extra else order.symbols_per_frame),
-        setup=dataclasses.replace(setup, edition=order.edition) if setup.standard == "15415" else setup,
+        setup=setup,
         order=order,
         grade_min=max(order.grade_min, grade_min),
         symbols_per_frame=order.symbols_per_frame,
