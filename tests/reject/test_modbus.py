@@ -125,6 +125,19 @@ def test_a_stopped_heartbeat_is_seen_and_everything_told_again(tmp_path: Path) -
     assert summary["heartbeat_losses"] >= losses and summary["forgotten"] >= 1
 
 
+def test_bin_full_and_stop_request_are_heard(plc: PlcProcess, output: ModbusOutput) -> None:
+    driver = Driver(output)
+    panel = ModbusTcpClient("127.0.0.1", port=plc.port, timeout=PATIENCE_S)
+    try:
+        assert panel.connect()
+        for bin_full, stop_request in ((1, 0), (0, 1), (0, 0)):
+            assert not panel.write_registers(registers.PANEL, [bin_full, stop_request]).isError()
+            wanted = (bool(bin_full), bool(stop_request))
+            driver.until(lambda wanted=wanted: (output.machine().bin_full, output.machine().stop_request) == wanted, "the panel")  # type: ignore[misc]
+    finally:
+        panel.close()
+
+
 def test_a_pass_without_acknowledgement_by_its_due_time_is_a_reject(plc: PlcProcess, output: ModbusOutput) -> None:
     driver = Driver(output)
     driver.until(lambda: output.machine().up, "the PLC's heartbeat")

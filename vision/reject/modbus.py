@@ -88,7 +88,7 @@ class ModbusOutput:
         self._control = self._read = True  # our block is to be written, the PLC's to be read
         self._turn = True  # heartbeat before verdicts: a full ring must not starve it
         self._sent_ns = self._polled_ns = 0
-        self._beat = 1
+        self._beat = 0  # signed off, until the first heartbeat
         self._ready = False
         self._session = 0
         self._newest = 0
@@ -111,7 +111,7 @@ class ModbusOutput:
         except OSError as error:
             raise OutputError(f"{self._name}: {error.strerror}") from None
         self._entries = [_Entry() for _ in self._entries]
-        self._ready = False
+        self._ready, self._beat = False, 0
         self._session = secrets.randbelow(0xFFFF) + 1
         self._connect(now_ns)
         self._pump_until(lambda: self._heard and not self._dirty and not self._sent, now_ns, self._open_timeout_ns)
@@ -185,8 +185,8 @@ class ModbusOutput:
         return entry.trigger == trigger and entry.told
 
     def close(self) -> None:
-        """Drops ready, then tells what is still to be told; no longer than timeout_ns."""
-        self._ready = False
+        """Drops ready and signs off, then tells what is still to be told; no longer than timeout_ns."""
+        self._ready, self._beat = False, 0
         if self._connection is not None:
             self._control = self._turn = True
             self._pump_until(

@@ -2,7 +2,8 @@
 
     python -m vision.reject.plc --host 127.0.0.1 --port 0 --log verdicts.csv
 
-The first line on stdout is {"port": N}; the process leaves at the end of its stdin or on SIGTERM, with one JSON line of sums.
+The first line on stdout is {"port": N}; the process leaves at the end of its stdin or on SIGTERM, with one JSON line of sums. Bin
+full and stop request (registers 20, 21) are set by whoever plays the machine, by writing both.
 """
 
 from __future__ import annotations
@@ -60,11 +61,11 @@ class BeltEnd:
     Only what it holds in verdicts may be let through, and only while it is ready; all else it rejects.
     """
 
-    def __init__(self, entry_count: int, heartbeat_ns: int, log: TextIO | None) -> None:
+    def __init__(self, heartbeat_ns: int, log: TextIO | None) -> None:
         self.summary = Summary()
         self.verdicts: OrderedDict[int, int] = OrderedDict()
         self.ready = False
-        self._entry_count = entry_count
+        self.bin_full = self.stop_request = False
         self._heartbeat_ns = heartbeat_ns
         self._log = log
         self._beat = 0
@@ -85,15 +86,18 @@ class BeltEnd:
 
     def take_station(self, words: list[int], now_ns: int) -> None:
         """The station's block was written."""
-        _, beat, ready, _, session = words[:5]
+        version, beat, ready, _, session = words[:5]
         if session != self._session:
             self._session = session
             self.summary.sessions += 1
             self._forget()
-        if beat not in (0, self._beat):
+        if beat == 0:
+            self._present = False
+        elif beat != self._beat or not self._present:
             self.summary.heartbeats += 1
-            self._beat, self._beat_ns, self._present = beat, now_ns, True
-        self._set_ready(self._present and ready == registers.READY)
+            self._beat_ns, self._present = now_ns, True
+        self._beat = beat
+        self._set_ready(self._present and ready == registers.READY and version == registers.VERSION)
 
     def take_entries(self, words: list[int], now_ns: int) -> None:
         """Ring entries were written, whole ones."""
@@ -106,12 +110,24 @@ class BeltEnd:
                 else:
                     self._take_verdict(*told, now_ns)
 
+    def lets_go(self, sequence: int) -> bool:
+        """What happens to a pack that is at the ejector now."""
+        return self.ready and self.verdicts.get(sequence) == registers.PASS
+
     def block(self) -> list[int]:
         """The PLC's own registers, as they are to be read now."""
         self._scan_count = self._scan_count % 0xFFFF + 1
         confirmed = self.summary.told_reject
         losses = self.summary.heartbeat_losses & 0xFFFF
-        return [registers.VERSION, self._scan_count, confirmed & 0xFFFF, confirmed >> 16 & 0xFFFF, 0, 0, losses]
+        return [
+            registers.VERSION,
+            self._scan_count,
+            confirmed & 0xFFFF,
+            confirmed >> 16 & 0xFFFF,
+            self.bin_full,
+            self.stop_request,
+            losses,
+        ]
 
     def _take_verdict(self, sequence: int, verdict: int, now_ns: int) -> None:
         before = self.verdicts.get(sequence)
@@ -177,6 +193,9 @@ class Plc:
             self._belt_end.take_entries(values, now_ns)
         elif address == registers.STATION and len(values) == registers.STATION_COUNT:
             self._belt_end.take_station(values, now_ns)
+        elif address == registers.PANEL and len(values) == 2:
+            # The machine's own sensors and buttons: whoever plays the machine writes them.
+            self._belt_end.bin_full, self._belt_end.stop_request = (value != 0 for value in values)
         else:
             return ExcCodes.ILLEGAL_ADDRESS
         return None
@@ -269,7 +288,7 @@ def main(argv: list[str] | None = None) -> int:
         except (OSError, OverflowError) as error:
             print(f"plc: {what}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
             return 2
-        belt_end = BeltEnd(arguments.entries, arguments.heartbeat_ms * 1_000_000, log)
+        belt_end = BeltEnd(arguments.heartbeat_ms * 1_000_000, log)
         asyncio.run(_serve(Plc(belt_end, arguments.entries), arguments.host, listening, arguments.heartbeat_ms / 4000))
         print(json.dumps(asdict(belt_end.summary)), flush=True)
     return 0

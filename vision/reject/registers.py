@@ -5,10 +5,10 @@ Holding registers, relative to a base address; 32-bit numbers are low word first
 | register   | written by | meaning                                                                                   |
 |------------|------------|-------------------------------------------------------------------------------------------|
 | 0          | station    | version of this map: 1                                                                    |
-| 1          | station    | heartbeat: another value, never 0, with every beat; none for 500 ms = station gone         |
+| 1          | station    | heartbeat: another value with every beat; none for 500 ms = lost; 0 = signed off          |
 | 2          | station    | ready: 0x5244 = ready; anything else = not ready, reject every pack                       |
 | 3          | station    | entries in the ring                                                                       |
-| 4          | station    | session: another value after each start of the station; on a change forget all verdicts  |
+| 4          | station    | session: another value after each start of the station; on a change forget all verdicts   |
 | 5, 6       | station    | sequence number of the newest pack seen at the trigger, to compare with the PLC's count   |
 | 16         | PLC        | version of this map: 1                                                                    |
 | 17         | PLC        | heartbeat: another value with every read or program cycle                                 |
@@ -19,13 +19,13 @@ Holding registers, relative to a base address; 32-bit numbers are low word first
 | 32 + 4 i   | station    | ring entry i = sequence modulo entries: sequence low                                      |
 | 33 + 4 i   | station    | sequence high                                                                             |
 | 34 + 4 i   | station    | verdict: 0x5041 pass, 0x5245 reject, anything else unknown = reject                       |
-| 35 + 4 i   | station    | check: sequence low XOR sequence high XOR verdict XOR 0x5A5A                               |
+| 35 + 4 i   | station    | check: sequence low XOR sequence high XOR verdict XOR 0x5A5A                              |
 
 A pack is let through only if, when it is at the ejector, ready is set, the heartbeat runs and the entry of its sequence number
-holds that number, the pass code and the right check word. The check word is there because a PLC may scan its memory while
-an entry is being written: half an old pass and half a new number must not make a pass. A reject may follow a pass of the same
-number, and holds; a pass never overrules a reject. After a lost heartbeat all verdicts are forgotten; the station tells again
-what it still has. Sequence numbers are trigger numbers modulo 2**32.
+holds that number, the pass code and the right check word. The check word is there because a PLC may scan its memory while an entry
+is being written: half an old pass and half a new number must not make a pass. A reject may follow a pass of the same number, and
+holds; a pass never overrules a reject. After a lost heartbeat all verdicts are forgotten; the station tells again what it still
+has. Sequence numbers are trigger numbers modulo 2**32.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ STATION = 0
 STATION_COUNT = 7
 PLC = 16
 PLC_COUNT = 7
+PANEL = 20  # bin full, stop requested
 RING = 32
 ENTRY_COUNT = 4
 ENTRIES_MAX = 4096

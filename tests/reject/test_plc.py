@@ -1,0 +1,90 @@
+"""The simulated PLC's rule: reject unless a pass is held, the station is ready and its heartbeat runs."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from vision.reject.plc import BeltEnd
+from vision.reject.registers import PASS, READY, REJECT, entry_words
+
+MS = 1_000_000
+
+
+@pytest.fixture
+def log() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def belt_end(log: io.StringIO) -> BeltEnd:
+    return BeltEnd(heartbeat_ns=500 * MS, log=log)
+
+
+def _station(beat: int, ready: int = READY, session: int = 7) -> list[int]:
+    return [1, beat, ready, 120, session, 0, 0]
+
+
+def test_a_pack_is_let_go_only_on_a_pass_of_a_ready_station(belt_end: BeltEnd) -> None:
+    belt_end.take_station(_station(1), 0)
+    belt_end.take_entries([*entry_words(5, PASS), *entry_words(6, REJECT), 0, 0, 0, 0], 1 * MS)
+    assert [belt_end.lets_go(sequence) for sequence in (4, 5, 6, 0)] == [False, True, False, False]
+    belt_end.take_station(_station(2, ready=1), 2 * MS)
+    assert not belt_end.lets_go(5), "only the ready code is ready"
+    belt_end.take_station([2, *_station(3)[1:]], 3 * MS)
+    assert not belt_end.lets_go(5), "another version of the map may mean anything"
+    belt_end.take_station(_station(4), 4 * MS)
+    assert belt_end.lets_go(5)
+
+
+def test_silence_makes_it_forget_and_the_same_beat_is_silence(belt_end: BeltEnd) -> None:
+    belt_end.take_station(_station(1), 0)
+    belt_end.take_entries(list(entry_words(5, PASS)), 0)
+    belt_end.take_station(_station(1), 400 * MS)
+    assert not belt_end.supervise(500 * MS)
+    assert belt_end.supervise(501 * MS)
+    assert not belt_end.lets_go(5) and not belt_end.supervise(502 * MS)
+    belt_end.take_station(_station(2), 600 * MS)
+    assert belt_end.ready and not belt_end.lets_go(5)
+    assert (belt_end.summary.heartbeat_losses, belt_end.summary.forgotten, belt_end.summary.ready_transitions) == (1, 1, 3)
+
+
+def test_signing_off_is_not_a_loss_but_rejects(belt_end: BeltEnd) -> None:
+    belt_end.take_station(_station(1), 0)
+    belt_end.take_entries(list(entry_words(5, PASS)), 0)
+    belt_end.take_station(_station(0, ready=0), 10 * MS)
+    assert not belt_end.lets_go(5) and not belt_end.supervise(10_000 * MS)
+    assert belt_end.summary.heartbeat_losses == 0
+    belt_end.take_station(_station(0), 20 * MS)
+    assert not belt_end.ready, "no heartbeat, not ready"
+
+
+def test_a_new_session_forgets_the_old_numbers(belt_end: BeltEnd) -> None:
+    belt_end.take_station(_station(1), 0)
+    belt_end.take_entries(list(entry_words(5, PASS)), 0)
+    belt_end.take_station(_station(2, session=8), 1 * MS)
+    assert belt_end.ready and not belt_end.lets_go(5)
+
+
+def test_verdicts_are_told_apart_and_logged(belt_end: BeltEnd, log: io.StringIO) -> None:
+    belt_end.take_station(_station(1), 0)
+    for verdict in (PASS, PASS, REJECT, PASS):
+        belt_end.take_entries(list(entry_words(5, verdict)), 42)
+    low, high, code, check = entry_words(6, PASS)
+    for torn in ([low, high, code, check ^ 1], [low, high, 1, check], [low + 1, high, code, check]):
+        belt_end.take_entries(torn, 43)
+    assert not belt_end.lets_go(5) and not belt_end.lets_go(6) and not belt_end.lets_go(7)
+    summary = belt_end.summary
+    assert (summary.told_pass, summary.repeated, summary.revoked, summary.contradicting, summary.torn) == (1, 1, 1, 1, 3)
+    assert summary.told_reject == 1
+    assert log.getvalue().splitlines() == ["42,5,PASS,new", "42,5,PASS,repeated", "42,5,REJECT,revoked", "42,5,PASS,contradicting"]
+
+
+def test_its_own_block_says_what_it_saw(belt_end: BeltEnd) -> None:
+    belt_end.take_station(_station(1), 0)
+    for sequence in range(70_000):
+        belt_end.take_entries(list(entry_words(sequence, REJECT)), 0)
+    first, second = belt_end.block(), belt_end.block()
+    assert first[2:4] == [70_000 & 0xFFFF, 1]
+    assert first[1] != second[1], "its heartbeat"
