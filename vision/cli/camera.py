@@ -2,6 +2,147 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+if TYPE_CHECKING:
+    from vision.cameras.genicam import GenicamCamera
+
 app = typer.Typer(help="Cameras: list, show, grab, record.", rich_markup_mode=None, no_args_is_help=True)
+
+Producers = Annotated[
+    list[Path] | None,
+    typer.Option("--producer", metavar="FILE.cti", help="GenTL producer; GENICAM_GENTL64_PATH without one, `simulator` for ours"),
+]
+ProfileName = Annotated[str, typer.Argument(metavar="PROFILE", help="a name in camera_profiles/, or a file")]
+Serial = Annotated[str | None, typer.Option("--serial-number", help="which camera, where more than one is seen")]
+Source = Annotated[Path | None, typer.Option(help="recording that the simulated camera replays; the demonstration's without one")]
+AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
+_TIMEOUT_S = 5.0
+
+
+@app.command("list")
+def list_seen(producer: Producers = None, source: Source = None, as_json: AsJson = False) -> int:
+    """Lists the cameras that the GenTL producers see.
+
+    Example: vision camera list --producer simulator
+    """
+    from vision.cameras.genicam import list_cameras
+
+    with _producers(producer, source) as paths:
+        cameras = list_cameras(paths)
+    if not cameras and not as_json:
+        print(f"no camera seen by {', '.join(p.name for p in paths)}", file=sys.stderr)
+    for camera in cameras:
+        if as_json:
+            print(json.dumps({name: str(getattr(camera, name)) for name in camera.__dataclass_fields__}))
+        else:
+            names = f"{camera.vendor} {camera.model}".strip()
+            print(f"{camera.serial_number:<20} {camera.user_id:<16} {names:<32} {camera.access:<6} {camera.producer.name}")
+    return 0
+
+
+@app.command()
+def show(
+    profile: ProfileName, producer: Producers = None, serial_number: Serial = None, source: Source = None, as_json: AsJson = False
+) -> int:
+    """Opens a camera, applies its profile and shows what was asked and what the camera has; exit code 1 where they differ.
+
+    Example: vision camera show simulator_1280x1024_line0 --producer simulator
+    """
+    with _camera(profile, producer, serial_number, source) as camera:
+        rows = camera.readback
+    for row in rows:
+        if as_json:
+            print(json.dumps({"feature": row.feature, "asked": row.asked, "got": row.got, "differs": row.differs}))
+        else:
+            print(f"{row.feature:<30} {row.asked!s:>16} {'absent' if row.got is None else row.got!s:>16}{'  differs' if row.differs else ''}")
+    return 1 if any(row.differs for row in rows) else 0
+
+
+@app.command()
+def grab(
+    profile: ProfileName,
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.png", help="where the frame goes")],
+    producer: Producers = None,
+    serial_number: Serial = None,
+    source: Source = None,
+) -> int:
+    """Grabs one frame.
+
+    Example: vision camera grab simulator_1280x1024_line0 --producer simulator --out frame.png
+    """
+    import cv2
+
+    from vision.cameras.camera import CameraError
+    from vision.cameras.record import next_frame
+
+    with _camera(profile, producer, serial_number, source) as camera:
+        camera.start()
+        pixels, got = next_frame(camera, _TIMEOUT_S)
+    if not cv2.imwrite(str(out), pixels):
+        raise CameraError(f"{out}: could not be written")
+    print(f"{out}: {pixels.shape[1]} x {pixels.shape[0]}, frame id {got.frame_id}", file=sys.stderr)
+    return 0
+
+
+@app.command()
+def record(
+    profile: ProfileName,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="a new folder for the frames and their index.csv")],
+    frames: Annotated[int, typer.Option(min=1, help="how many frames")] = 100,
+    producer: Producers = None,
+    serial_number: Serial = None,
+    source: Source = None,
+) -> int:
+    """Records frames to a folder that `vision run` and `vision inspect` can replay.
+
+    Example: vision camera record simulator_1280x1024_line0 packs --frames 50 --producer simulator
+    """
+    from vision.cameras.record import record as to_folder
+
+    with _camera(profile, producer, serial_number, source) as camera:
+        count = to_folder(camera, folder, frames, _TIMEOUT_S)
+    print(f"{folder}: {count} frames", file=sys.stderr)
+    return 0 if count == frames else 1
+
+
+@contextmanager
+def _producers(given: list[Path] | None, source: Path | None) -> Iterator[list[Path]]:
+    """The producers asked for; with our simulator among them, its recording is prepared and removed again."""
+    from vision.cameras.camera import CameraError
+    from vision.cameras.genicam import find_producers
+    from vision.cameras.simulator import producer_path
+    from vision.pipeline.sources import simulated
+
+    ours = producer_path()
+    paths = [ours if str(path) == "simulator" else path for path in given or []] or find_producers()
+    if not paths:
+        raise CameraError("no GenTL producer: name one with --producer, or set GENICAM_GENTL64_PATH")
+    if ours not in paths:
+        yield paths
+        return
+    with simulated(source) as environment:
+        os.environ.update(environment)
+        yield paths
+
+
+@contextmanager
+def _camera(profile: str, producer: list[Path] | None, serial_number: str | None, source: Path | None) -> Iterator[GenicamCamera]:
+    from vision.cameras.genicam import GenicamCamera
+    from vision.cameras.profile import find_profile, load_profile
+
+    loaded = load_profile(find_profile(profile))
+    with _producers(producer, source) as paths:
+        camera = GenicamCamera(paths, loaded, serial_number=serial_number)
+        try:
+            yield camera
+        finally:
+            camera.close()

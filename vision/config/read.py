@@ -243,10 +243,14 @@ def _kind_words(hint: Any) -> str:
     return " or ".join(_WORDS.get(kind, "a list") for kind in kinds if kind is not type(None))
 
 
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_MODBUS = ("host", "port", "unit_id", "simulate_plc", "allow_insecure_network")
+
+
 def _reject(section: Section) -> RejectConfig:
     output = section.choice("output", ("modbus", "camera_line", "simulated"))
     without = f'without effect with output = "{output}"'
-    section.refuse(() if output == "modbus" else ("host", "port", "unit_id", "simulate_plc"), without)
+    section.refuse(() if output == "modbus" else _MODBUS, without)
     section.refuse(() if output == "camera_line" else ("user_output", "pulse_ms"), without)
     encoder = section.has("encoder_counts_per_mm")
     if encoder:
@@ -261,16 +265,21 @@ def _reject(section: Section) -> RejectConfig:
         speed_max_mm_per_s=section.number("speed_max_mm_per_s", 0.1, 1e5) if encoder else None,
         encoder_lost_ms=section.number("encoder_lost_ms", 1.0, 60_000.0, 500.0) if encoder else 500.0,
         host=section.text("host", "a host name or address", r"[A-Za-z0-9.:_-]+", "127.0.0.1") if output == "modbus" else "",
-        port=section.count("port", 1, 65_535, 502) if output == "modbus" else 0,
+        port=section.count("port", 0, 65_535, 502) if output == "modbus" else 0,
         unit_id=section.count("unit_id", 0, 255, 1) if output == "modbus" else 0,
         simulate_plc=section.flag("simulate_plc", False) if output == "modbus" else False,
+        allow_insecure_network=section.flag("allow_insecure_network", False) if output == "modbus" else False,
         heartbeat_ms=section.number("heartbeat_ms", 1.0, 10_000.0, 100.0),
         user_output=section.text("user_output", default="UserOutput1") if output == "camera_line" else "",
         pulse_ms=section.number("pulse_ms", 0.1, 10_000.0, 20.0) if output == "camera_line" else 0.0,
         consecutive_rejects_stop=section.count("consecutive_rejects_stop", 0, 1_000_000, 0),
     )
-    if config.simulate_plc and config.host not in ("127.0.0.1", "localhost", "::1"):
+    if output == "modbus" and config.port == 0 and not config.simulate_plc:
+        raise section.wrong("port", "1 to 65535; 0 (a free port) only with simulate_plc = true")
+    if config.simulate_plc and config.host not in _LOOPBACK:
         raise section.wrong("simulate_plc", f"false: a simulated PLC listens on this machine only, and host is {config.host}")
+    if output == "modbus" and config.host not in _LOOPBACK and not config.allow_insecure_network:
+        raise section.wrong("host", "this machine, or allow_insecure_network = true: Modbus TCP has no log-in and no encryption")
     try:
         config.travel()
     except ValueError as error:

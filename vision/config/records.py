@@ -92,6 +92,7 @@ class RejectConfig:
     port: int
     unit_id: int
     simulate_plc: bool
+    allow_insecure_network: bool
     heartbeat_ms: float
     user_output: str
     pulse_ms: float

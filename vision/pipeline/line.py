@@ -99,6 +99,7 @@ class Line:
         self._ready_told: bool | None = None
         self._settled_told: bool | None = None
         self._rejects_in_row = [0] * len(self._names)
+        self._started = False
         self._stopping = False
         self._fatal = ""
         self._began = time.monotonic()
@@ -147,6 +148,7 @@ class Line:
         except BaseException:
             self.crew.close()
             raise
+        self._started = True
         self._began = time.monotonic()
         self.crew.cpu_begin()
         log.info("line %s runs: %s", config.name, self.batch.folder)
@@ -232,7 +234,7 @@ class Line:
 
     def _tell(self) -> None:
         """Tells rejectors whether the line is ready, and the recorder whether all is settled, when that changes."""
-        ready = not self.trouble and not self._stopping
+        ready = self._started and not self.trouble and not self._stopping
         if ready != self._ready_told:
             self._ready_told = ready
             for child in self.crew.of("rejector"):
@@ -287,8 +289,9 @@ class Line:
 
     def _on_failed(self, child: Child, message: Failed) -> None:
         """A child that cannot be set up: fatal at the start; later as good as dead, with a better word."""
-        if child.role == "acquirer" and self._ready_told:
-            log.warning("%s: %s", child.name, message.detail)
+        if self._started:
+            self.trouble[child.name] = f"{child.name}: {message.detail}"
+            log.warning("%s", self.trouble[child.name])
         elif not self._fatal:
             self._fatal = message.detail
 
@@ -397,8 +400,8 @@ class Line:
             return
         camera_lost = child.role == "acquirer" and child.name in self.trouble
         log.warning("%s (pid %d) %s", child.name, child.pid, child.ended)
-        if not child.ready and not camera_lost and self._ready_told is None and not self._fatal:
-            self._fatal = f"{child.name} {child.ended} while starting"
+        if not self._started:
+            self._fatal = self._fatal or f"{child.name} {child.ended} while starting"
             return
         if child.role != "inspector" or not any(c.ready for c in self.crew.of("inspector")):
             self.trouble.setdefault(child.name, f"{child.name} {child.ended}")

@@ -30,7 +30,7 @@ from vision.pipeline.messages import (
     Settled,
 )
 from vision.pipeline.process import Channel
-from vision.reject.make import make_output
+from vision.reject.make import make_output, make_schedule
 from vision.reject.output import Machine, Output, OutputError
 from vision.reject.schedule import Schedule
 
@@ -78,10 +78,10 @@ class Rejector:
                     self._output.expect(trigger)
             case Pass(trigger):
                 if self._schedule.passed(trigger, now_ns):
-                    self._output.decide(trigger, True, now_ns)
+                    self._output.decide(trigger, True)
             case Reject(trigger):
                 if self._schedule.rejected(trigger):
-                    self._output.decide(trigger, False, now_ns)
+                    self._output.decide(trigger, False)
             case LineReady(ready):
                 self._line_ready = ready
                 self._next_heartbeat_ns = now_ns
@@ -139,22 +139,19 @@ def run_rejector(channel: Channel, config: StationConfig, port: int | None, fold
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
     try:
-        reject = config.reject
         output = make_output(
-            reject.output,
-            log_path=_log_path(Path(folder), config.name),
-            host=reject.host,
-            port=port or reject.port,
-            device_id=reject.unit_id,
-            set_output=lambda value: channel.send(SetOutput(value)),
-            pulse_ms=reject.pulse_ms,
+            config.reject,
+            port,
+            lambda value: channel.send(SetOutput(value)),
+            allow_insecure_network=config.reject.allow_insecure_network,
+            log_path=_log_path(Path(folder), config.name) if config.reject.output == "simulated" else None,
         )
         output.open(time.monotonic_ns())
     except (OutputError, ValueError) as error:
         channel.send(Failed(f"station {config.name}: {error}"))
         channel.drain(1.0)
         return
-    schedule = Schedule(config.reject.travel())
+    schedule = make_schedule(config.reject)
     gc.collect()
     gc.freeze()
     channel.send(Ready())

@@ -10,13 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vision.cameras.camera import Camera, CameraError
-from vision.cameras.frame_ids import FrameIds
 from vision.cameras.profile import load_profile
 from vision.cameras.recorded import RecordedCamera, Recording
 from vision.cameras.simulator import Fault, FaultKind, ReplayFrame, prepare, producer_path
 from vision.config import CameraConfig, LineConfig
+
+if TYPE_CHECKING:
+    from vision.cameras.genicam import GenicamCamera
+
+DEMO = Path(__file__).resolve().parent.parent / "demo"
+SIMULATED_SERIAL_NUMBER = "SIM0001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,19 +67,30 @@ def _source(config: CameraConfig, folder: Path) -> Source:
     if config.backend == "genicam":
         return Source(shape, frame_id_bits=profile.frame_id_bits)
     recording = Recording.open(_path(config))
-    frames = (ReplayFrame(background, x, y, patch) for background, x, y, patch in recording.parts())
     environment = prepare(
         folder,
-        frames=frames,
+        frames=_replayed(recording),
         backgrounds=recording.backgrounds,
         rate_hz=config.rate_hz,
         loop=config.loop,
-        serial_number=config.serial_number or "SIM0001",
+        serial_number=config.serial_number or SIMULATED_SERIAL_NUMBER,
         seed=config.seed,
         faults=_faults(config),
         encoder_counts_per_pack=max(1, round(config.encoder_counts_per_pack)),
     )
     return Source(shape, environment, profile.frame_id_bits)
+
+
+def _replayed(recording: Recording) -> Iterator[ReplayFrame]:
+    return (ReplayFrame(background, x, y, patch) for background, x, y, patch in recording.parts())
+
+
+@contextmanager
+def simulated(source: Path | None, rate_hz: float = 10.0) -> Iterator[dict[str, str]]:
+    """The environment of a simulated camera that replays a recording (the demonstration's without one), for a single look."""
+    recording = Recording.open(source or DEMO / "packs")
+    with tempfile.TemporaryDirectory(prefix="vision-simulator-") as folder:
+        yield prepare(Path(folder), frames=_replayed(recording), backgrounds=recording.backgrounds, rate_hz=rate_hz)
 
 
 def _path(config: CameraConfig) -> Path:
@@ -90,3 +107,41 @@ def _faults(config: CameraConfig) -> list[Fault]:
             raise CameraError(f"faults: {dict(fault)}: expected kind = one of {kinds}, pack = N and duration_ms = N")
         faults.append(Fault(FaultKind(fault["kind"]), int(fault["pack"]), int(fault.get("duration_ms", 0))))
     return faults
+
+
+def open_camera(config: CameraConfig) -> Camera:
+    """Opens the camera of a station, in the process that will own it. Raises CameraError in one line."""
+    if config.backend == "recorded":
+        return RecordedCamera(
+            Recording.open(_path(config)),
+            rate_hz=config.rate_hz,
+            loop=config.loop,
+            encoder_counts_per_pack=round(config.encoder_counts_per_pack),
+        )
+    return open_genicam(config)
+
+
+def open_genicam(config: CameraConfig) -> GenicamCamera:
+    """A GenTL camera, set to its profile and read back; harvesters is loaded here, in the process that owns the camera."""
+    from vision.cameras.genicam import GenicamCamera, find_producers  # noqa: PLC0415 - GenTL threads must never be forked
+
+    assert config.profile is not None
+    serial_number = config.serial_number
+    if config.backend == "simulator":
+        producers = [producer_path()]
+        serial_number = serial_number or SIMULATED_SERIAL_NUMBER
+    else:
+        producers = list(config.producers) or find_producers()
+    return GenicamCamera(producers, load_profile(config.profile), serial_number=serial_number, user_id=config.user_id)
+
+
+def read_back(config: CameraConfig, source: Source) -> list[tuple[str, object, object]]:
+    """Opens a station's camera and gives (feature, asked, got) for its profile; empty for recordings. Raises CameraError."""
+    if config.backend == "recorded":
+        return []
+    os.environ.update(source.environment)
+    camera = open_genicam(config)
+    try:
+        return [(row.feature, row.asked, row.got) for row in camera.readback]
+    finally:
+        camera.close()
