@@ -18,6 +18,9 @@ from vision.types import CodewordCounts, Modules, Pixels, Reading, Symbol
 SHARPEN = (0.0, 0.12, 0.25)
 """Shares of the neighbours' greys taken out of a module, in the order tried."""
 
+SMALL = 256
+"""Longest side in pixels below which a picture is enlarged before it is searched."""
+
 Found = tuple[Symbol, Modules, Reading | None]
 
 
@@ -31,7 +34,34 @@ def decode(pixels: Pixels, search: Search, work: Workspace) -> list[Found]:
         raise ValueError(f"a frame is (height, width) uint8, not {pixels.shape} {pixels.dtype}")
     if min(pixels.shape) < 8:
         return []
-    frame = np.ascontiguousarray(pixels)
+    frame, factor, margin = _roomy(np.ascontiguousarray(pixels))
+    found = _decode_frame(frame, search, work)
+    if factor > 1 or margin:
+        found = [(_in_small(symbol, factor, margin), modules, reading) for symbol, modules, reading in found]
+    return _reading_order(found)
+
+
+def _roomy(pixels: Pixels) -> tuple[Pixels, int, int]:
+    """A small picture enlarged by a whole factor with a margin (in enlarged pixels) around: (picture, factor, margin).
+
+    A crop or a rendering may end at the symbol's side and have modules of one pixel; a camera frame is left as it is.
+    """
+    if max(pixels.shape) >= SMALL:
+        return pixels, 1, 0
+    factor = min(8, -(-SMALL // max(pixels.shape)))
+    rim = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
+    around = int(np.median(rim)) if float(rim.std()) < 16 else int(pixels.max())
+    margin = 3 * factor + 8
+    return np.pad(pixels.repeat(factor, axis=0).repeat(factor, axis=1), margin, constant_values=around), factor, margin
+
+
+def _in_small(symbol: Symbol, factor: int, margin: int) -> Symbol:
+    """The symbol with its grid in the pixels of the picture before `_roomy`."""
+    return Symbol((symbol.grid - margin + 0.5) / factor - 0.5, symbol.inverted, symbol.mirrored)
+
+
+def _decode_frame(frame: Pixels, search: Search, work: Workspace) -> list[Found]:
+    """All symbols of a frame, those that were read first."""
     effort = Effort(search.effort)
     taken: list[npt.NDArray[np.float64]] = []
     read: list[Found] = []
@@ -46,11 +76,10 @@ def decode(pixels: Pixels, search: Search, work: Workspace) -> list[Found]:
                 break
         elif doubt is not None:
             unread.append(doubt)
-    found = read
     for _, doubtful in sorted(unread, key=lambda entry: -entry[0]):
-        if not _twice(doubtful[0], found):
-            found.append(doubtful)
-    return _reading_order(found)
+        if not _twice(doubtful[0], read):
+            read.append(doubtful)
+    return read
 
 
 def _attempt(picture: Pixels, candidate: Candidate, work: Workspace, effort: Effort) -> tuple[Found | None, tuple[float, Found] | None]:

@@ -17,6 +17,9 @@ from vision.types import Pixels
 PARTS = 512
 """Parts of a block map that are looked at."""
 
+NOISE_MOST = 600.0
+"""Edge energy that no camera's noise reaches, in squared grey levels per pixel: that of a standard deviation of 12."""
+
 LEVEL_RISE = 3.0
 """Factor between the energy levels at which the block map is cut."""
 
@@ -61,10 +64,11 @@ def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
     block_gradients(picture, sums, blocks)
     smooth = [cv2.blur(blocks[harmonic], (3, 3), borderType=cv2.BORDER_REPLICATE) / BLOCK**2 for harmonic in range(3)]
     energy, second = smooth[0], np.hypot(smooth[1], smooth[2])
-    # Noise adds the same to both directions; twice the lower fifth of all blocks is a fair guess at its top.
+    # Noise adds the same to both directions; twice the lower fifth of all blocks is a fair guess at its top,
+    # unless a symbol fills the picture.
     noise = float(np.partition(energy.ravel(), energy.size // 5)[energy.size // 5])
     both = np.maximum(energy - second, 0)  # twice the energy of the weaker direction
-    lowest, top = max(2.0 * noise, 12.0), float(both.max())
+    lowest, top = min(max(2.0 * noise, 12.0), NOISE_MOST), float(both.max())
     if top < lowest:
         return []
     levels = lowest * LEVEL_RISE ** np.arange(int(np.log(top / lowest) / np.log(LEVEL_RISE)) + 1)

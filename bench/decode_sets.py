@@ -1,0 +1,168 @@
+"""Read rates and times of the decoder over image sets, beside zxing-cpp: `python -m bench.decode_sets [../shared/data]`.
+
+The sets are described in the data folder's README; truth is in line/truth.csv and photo/manifest.csv. A read counts when its
+text is expected; where nothing is expected by name, when a peer read the same; a text that contradicts what is expected is a misread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vision.decode.decode import decode
+from vision.decode.search import Search, Workspace
+from vision.types import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One image of a set: expected None = unknown; peers: what other readers got from it; count: symbols in it, None = unknown."""
+
+    path: Path
+    group: str
+    expected: list[str] | None
+    peers: list[str]
+    count: int | None
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one reader made of one set. cpu_ms: CPU time of each image."""
+
+    images: int = 0
+    symbols: int = 0
+    read: int = 0
+    misread: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    unread: int = 0
+    cpu_ms: list[float] = field(default_factory=list)
+
+
+def pictures(root: Path) -> Iterator[Picture]:
+    """All images below the data folder with what is known of them."""
+    with (root / "line" / "truth.csv").open(newline="") as lines:
+        for row in csv.DictReader(lines):
+            texts = json.loads(row["expected"]) if row["expected"] else []
+            yield Picture(root / "line" / row["file"], row["file"].split("_")[0], texts, [], len(texts))
+    with (root / "photo" / "manifest.csv").open(newline="") as lines:
+        for row in csv.DictReader(lines):
+            negative = row["set"].startswith("neg_")
+            expected = json.loads(row["expected"]) if row["expected"] else None
+            peers = json.loads(row["read_by_peers"]) if row["read_by_peers"] else []
+            count = int(row["symbols"]) if row["symbols"] else None
+            yield Picture(root / "photo" / row["file"], row["set"], [] if negative else expected, peers, 0 if negative else count)
+
+
+def plain(text: str) -> str:
+    """A text as it is compared: line ends and the sign for FNC1 may differ between readers."""
+    return text.replace("\r\n", "\n").replace("<GS>", "\x1d").strip("\x1d")
+
+
+def texts_of(payload: bytes) -> set[str]:
+    """The texts a payload can stand for: the symbol does not say which character set was meant."""
+    texts = {payload.decode("latin-1")}
+    try:
+        texts.add(payload.decode("utf-8"))
+    except UnicodeDecodeError:
+        pass
+    return texts
+
+
+def count(tally: Tally, picture: Picture, payloads: list[bytes], unread: int, cpu_ms: float) -> None:
+    """Adds one image to a tally."""
+    tally.images += 1
+    tally.unread += unread
+    tally.cpu_ms.append(cpu_ms)
+    known = Counter(plain(text) for text in (picture.expected if picture.expected else picture.peers))
+    tally.symbols += sum(known.values()) if known else (picture.count or 0)
+    for payload in payloads:
+        hit = next((text for text in map(plain, texts_of(payload)) if known[text]), None)
+        if hit is not None:
+            known[hit] -= 1
+            tally.read += 1
+        elif picture.expected is not None and (picture.expected or picture.count == 0):
+            tally.misread.append(f"{picture.path.name}: {payload!r}")
+        else:
+            tally.unknown.append(f"{picture.path.name}: {payload!r}")
+    if known.total():
+        tally.missed.append(picture.path.name)
+
+
+Reader = Callable[[Pixels, Picture], tuple[list[bytes], int]]
+
+
+def vision_reader(second_opinion_ms: float = 0.0) -> Reader:
+    """Our decoder, told how many symbols to expect on the line's frames."""
+    work = Workspace()
+
+    def read(pixels: Pixels, picture: Picture) -> tuple[list[bytes], int]:
+        wanted = max(1, picture.count or 1)
+        found = decode(pixels, Search(symbol_count=wanted, effort=400 * max(1, wanted // 3), second_opinion_ms=second_opinion_ms), work)
+        return [reading.payload for _, _, reading in found if reading is not None], sum(entry[2] is None for entry in found)
+
+    return read
+
+
+def zxing_reader() -> Reader:
+    """zxing-cpp with its defaults, Data Matrix only."""
+    import zxingcpp
+
+    def read(pixels: Pixels, picture: Picture) -> tuple[list[bytes], int]:
+        found = zxingcpp.read_barcodes(pixels, formats=zxingcpp.BarcodeFormat.DataMatrix)
+        return [code.bytes for code in found if code.valid], 0
+
+    return read
+
+
+def measure(readers: dict[str, Reader], images: list[Picture]) -> dict[str, dict[str, Tally]]:
+    """Set -> reader -> tally; every image goes through every reader before the next is loaded."""
+    result: dict[str, dict[str, Tally]] = {}
+    for picture in images:
+        pixels = cv2.imread(str(picture.path), cv2.IMREAD_GRAYSCALE)
+        if pixels is None:
+            continue
+        tallies = result.setdefault(picture.group, {name: Tally() for name in readers})
+        for name, read in readers.items():
+            start = time.process_time()
+            payloads, unread = read(pixels, picture)
+            count(tallies[name], picture, payloads, unread, (time.process_time() - start) * 1e3)
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path, nargs="?", default=Path(__file__).resolve().parents[2] / "shared" / "data")
+    parser.add_argument("--sets", help="comma-separated names of sets; default all")
+    parser.add_argument("--no-peers", action="store_true", help="our decoder alone")
+    parser.add_argument("--second-opinion-ms", type=float, default=0.0)
+    parser.add_argument("--list", action="store_true", help="name the images missed, misread and unexplained")
+    args = parser.parse_args()
+    wanted = set(args.sets.split(",")) if args.sets else None
+    images = [picture for picture in pictures(args.data) if wanted is None or picture.group in wanted]
+    readers: dict[str, Reader] = {"vision": vision_reader(args.second_opinion_ms)}
+    if not args.no_peers:
+        readers["zxing-cpp"] = zxing_reader()
+    print("| set | images | symbols | reader | read | misread | unexplained | found unread | CPU ms median | p95 |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
+    for group, tallies in measure(readers, images).items():
+        for name, tally in tallies.items():
+            middle, high = np.percentile(tally.cpu_ms, (50, 95))
+            cells = (group, tally.images, tally.symbols, name, tally.read, len(tally.misread), len(tally.unknown), tally.unread)
+            print("| " + " | ".join(map(str, cells)) + f" | {middle:.1f} | {high:.1f} |")
+            if args.list:
+                for label, names in (("missed", tally.missed), ("misread", tally.misread), ("unexplained", tally.unknown)):
+                    print(f"    {name} {label}: {names}")
+
+
+if __name__ == "__main__":
+    main()
