@@ -99,6 +99,17 @@ def parse(payload: bytes) -> Parsed:
     return Parsed(found, frozenset(reasons), whole)
 
 
+def value_reasons(identifier: str, value: str) -> frozenset[Reason]:
+    """What is wrong with one value by itself, its companions left aside: characters, length, check digit, date, code."""
+    shape = _SHAPES.get(identifier)
+    match = None if shape is None else shape.matches(value)
+    if shape is None or match is None:
+        return frozenset({Reason.BAD_SYNTAX})
+    reasons: set[Reason] = set()
+    _check_value(shape, match, reasons)
+    return frozenset(reasons)
+
+
 def _check_value(shape: _Shape, match: re.Match[str], reasons: set[Reason]) -> None:
     for group, holds, reason in shape.rules:
         part = match[group]
