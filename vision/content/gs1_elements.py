@@ -1,7 +1,7 @@
 """The GS1 application identifiers: format, separator, check rules and companions of each, and nothing that acts on them.
 
-Facts of the GS1 Barcode Syntax Dictionary, development head that follows release 2026-01-27 ("Release: UNSET" in the file),
-in a notation of our own; a test compares every line with the dictionary where that file is at hand.
+Facts of the GS1 Barcode Syntax Dictionary (its development head, which says "Release: UNSET"), in a notation of our own; a test
+compares every identifier with the dictionary where that file is at hand.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
-RELEASE = "UNSET (head after 2026-01-27)"
-"""The release of the dictionary that this table was compared with."""
+RELEASE = "UNSET"
+"""What the dictionary that this table equals says about its release: none yet, the head of its development in 2026."""
 
 P = True  # predefined length: needs no separator after it
 V = False  # ends at a separator or at the end of the message
