@@ -124,7 +124,8 @@ def list_cameras(producers: Sequence[Path]) -> list[CameraInfo]:
 class GenicamCamera:
     """A camera behind a GenTL producer, opened, set to its profile and read back.
 
-    producers: paths of GenTL producers (*.cti). serial_number or user_id says which camera, never its position.
+    producers: paths of GenTL producers (*.cti). serial_number or user_id says which camera, never its position; with
+        neither there must be exactly one.
     CameraError: not found (with the cameras that were seen), busy, a profile that cannot be applied.
     """
 
@@ -158,19 +159,19 @@ class GenicamCamera:
         """Opens the one camera that matches."""
         infos = self._harvester.device_info_list
         seen = [_describe(info, producers[0]) for info in infos]
-        if (serial_number is None) == (user_id is None):
-            raise CameraError("a camera is chosen by its serial number or by its user id")
-        key = ("serial number", serial_number) if serial_number is not None else ("user id", user_id)
+        asked = [
+            f"{name} {value!r}" for name, value in (("serial number", serial_number), ("user id", user_id)) if value is not None
+        ]
         matches = [
             (info, camera)
             for info, camera in zip(infos, seen, strict=True)
-            if key[1] == (camera.serial_number if serial_number is not None else camera.user_id)
+            if serial_number in (None, camera.serial_number) and user_id in (None, camera.user_id)
         ]
         if len(matches) != 1:
             listed = ", ".join(f"{c.serial_number} ({' '.join((c.vendor, c.model, c.user_id)).strip()})" for c in seen) or "none"
             reason = f" ({self._words.text})" if not seen and self._words.text else ""
             found = "more than one camera" if matches else "no camera"
-            raise CameraError(f"{found} with {key[0]} {key[1]!r}; seen: {listed}{reason}")
+            raise CameraError(f"{found}{' with ' if asked else ''}{' and '.join(asked)}; seen: {listed}{reason}")
         info, camera = matches[0]
         if camera.access == "busy":
             raise CameraError(f"camera {camera.serial_number}: busy, another process has it open")
@@ -217,6 +218,8 @@ class GenicamCamera:
 
     def start(self) -> None:
         """Begins acquisition; never with harvesters' own thread."""
+        if self._started:
+            return
         try:
             self._acquirer.start(run_as_thread=False)
         except Exception as error:

@@ -174,29 +174,19 @@ def _section(path: Path, section: str, content: object) -> list[Setting]:
         order = _ORDER.get(section, ())
         if order:
             found.sort(key=lambda setting: order.index(setting.feature) if setting.feature in order else len(order))
-        settings += found
+        settings += _trigger_off_first(found) if section == "trigger" else found
     if section == "format":  # a region may grow only where it stands at the corner
         settings[:0] = [Setting(section, name, 0, optional=True) for name in ("OffsetX", "OffsetY")]
-    return _trigger_off_first(settings) if section == "trigger" else settings
+    return settings
 
 
-def _trigger_off_first(settings: list[Setting]) -> list[Setting]:
-    """A trigger is changed while it is off: selector, TriggerMode Off, the rest, and TriggerMode On as the last of its table."""
-    result: list[Setting] = []
-    pending: Setting | None = None
-    for setting in settings:
-        if setting.feature == "TriggerSelector":
-            result += [pending] if pending else []
-            pending = None
-            result.append(setting)
-            result.append(Setting("trigger", "TriggerMode", "Off", exact=True))
-        elif setting.feature == "TriggerMode":
-            pending = setting
-        else:
-            result.append(setting)
-    if settings and settings[0].feature != "TriggerSelector":
-        result.insert(0, Setting("trigger", "TriggerMode", "Off", exact=True))
-    return result + ([pending] if pending else [])
+def _trigger_off_first(table: list[Setting]) -> list[Setting]:
+    """A trigger is changed while it is off: its selector, TriggerMode Off, the rest, and TriggerMode as asked as the last."""
+    selectors = [setting for setting in table if setting.feature == "TriggerSelector"]
+    modes = [setting for setting in table if setting.feature == "TriggerMode"]
+    rest = [setting for setting in table if setting.feature not in ("TriggerSelector", "TriggerMode")]
+    off = [Setting("trigger", "TriggerMode", "Off", modes[0].aliases if modes else (), optional=not modes)] if table else []
+    return [*selectors, *off, *rest, *modes]
 
 
 def _settings(path: Path, section: str, feature: str, content: object) -> Iterator[Setting]:

@@ -28,12 +28,8 @@ GC_API GCInitLib(void)
 {
     if (initialised)
         return fail(GC_ERR_RESOURCE_IN_USE, "the producer is initialised already");
-    int32_t code = load_config();
-    if (code == GC_ERR_SUCCESS) {
-        initialised = true;
-        reset_registers();
-    }
-    return code;
+    initialised = true;
+    return GC_ERR_SUCCESS;
 }
 
 GC_API GCCloseLib(void)
@@ -41,7 +37,6 @@ GC_API GCCloseLib(void)
     if (!initialised)
         return fail(GC_ERR_NOT_INITIALIZED, "the producer is not initialised");
     initialised = false;
-    unload_config();
     return GC_ERR_SUCCESS;
 }
 
@@ -64,12 +59,17 @@ static int32_t producer_info(int32_t command, int32_t *type, void *buffer, size_
 
 GC_API GCGetInfo(int32_t command, int32_t *type, void *buffer, size_t *size) { return producer_info(command, type, buffer, size); }
 
+/* The configuration is read here and not in GCInitLib: of a failure there genicam does not pass on the words. */
 GC_API TLOpen(void **handle)
 {
     if (!initialised)
         return fail(GC_ERR_NOT_INITIALIZED, "the producer is not initialised");
     if (system_module.open)
         return fail(GC_ERR_RESOURCE_IN_USE, "the system is open already");
+    int32_t code = load_config();
+    if (code)
+        return code;
+    reset_registers();
     system_module.open = true;
     *handle = &system_module;
     return GC_ERR_SUCCESS;
@@ -78,8 +78,11 @@ GC_API TLOpen(void **handle)
 GC_API TLClose(void *handle)
 {
     int32_t code = check_open(handle, &system_module);
+    if (code)
+        return code;
     system_module.open = false;
-    return code;
+    unload_config();
+    return GC_ERR_SUCCESS;
 }
 
 GC_API TLGetInfo(void *handle, int32_t command, int32_t *type, void *buffer, size_t *size)
