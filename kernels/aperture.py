@@ -222,7 +222,7 @@ def through_aperture(image: Bytes, weights: Singles, x: float, y: float) -> floa
 
 @kernel(i64(pixels, array(f32, 4), array(f64, 3), array(f64, 2)))
 def module_greys(image: Bytes, weights: Singles, grid: Floats, greys: Floats) -> int:
-    """Fills the mean grey over the aperture at the centre of each module; gives how many centres lie outside the image.
+    """Fills the mean grey over the aperture at the centre of each module (nan outside the image); gives how many lie outside.
 
     weights: (phases, phases, k, k) float32. grid: (rows + 1, columns + 1, 2) float64 corners of the modules, x and y in pixels.
     greys: (rows, columns) float64, grey levels.
@@ -235,5 +235,7 @@ def module_greys(image: Bytes, weights: Singles, grid: Floats, greys: Floats) ->
             y = (grid[r, c, 1] + grid[r, c + 1, 1] + grid[r + 1, c, 1] + grid[r + 1, c + 1, 1]) / 4
             if x < -0.5 or y < -0.5 or x >= width - 0.5 or y >= height - 0.5:
                 outside += 1
+                greys[r, c] = np.nan
+                continue
             greys[r, c] = through_aperture(image, weights, x, y) / UNITS
     return outside

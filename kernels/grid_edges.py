@@ -36,6 +36,10 @@ OUTLIER = 0.35
 NEIGHBOURHOOD = 5
 """Modules to each side whose darkest and lightest give the local half level."""
 
+ASYMMETRY = 0.17
+"""Share of the symbol's range by which the middle of two modules may miss the local half level; an edge's weight falls to 0 there:
+a faint module's edge crosses the half level off its place."""
+
 CONTRAST = 0.25
 """Share of the symbol's range by which two modules must differ to have an edge between them."""
 
@@ -155,10 +159,10 @@ def module_edges(
 
     reference: (h, w) float32 at image position left, top. extended: (rows + 3, columns + 3, 2) float64 corners, ring included.
     inverted: 1 where the finder is light. centres: (rows + 2, columns + 2, 3) and levels: same shape, float64 scratch.
-    across: (columns + 1, rows, 4) float64: [line, row] = offset to the right of that vertical grid line (nan = no edge); sign: +1
+    across: (columns + 1, rows, 5) float64: [line, row] = offset to the right of that vertical grid line (nan = no edge); sign: +1
         where the finder's colour lies to its left, -1 where to its right; sign times the mean colour (finder's 1, other -1) of
-        the four modules beside the two, and of the two modules beyond them: growth and blur move the edge with these.
-    down: (rows + 1, columns, 4) float64: the same for horizontal lines, offset downward, +1 where the finder's colour lies above.
+        the four modules beside the two, and of the two modules beyond them (growth and blur move the edge with these); weight.
+    down: (rows + 1, columns, 5) float64: the same for horizontal lines, offset downward, +1 where the finder's colour lies above.
     """
     rows, columns = extended.shape[0] - 3, extended.shape[1] - 3
     for r in range(rows + 2):
@@ -207,6 +211,8 @@ def module_edges(
                 out[line, place, 1] = sign
                 out[line, place, 2] = sign * sides / 4
                 out[line, place, 3] = sign * ends / 2
+                lopsided = min(1.0, abs((value_a + value_b) / 2 - level) / (ASYMMETRY * least / CONTRAST))
+                out[line, place, 4] = (1.0 - lopsided * lopsided) ** 2
                 found += 1
     return found
 
@@ -215,7 +221,7 @@ def module_edges(
 def edge_shifts(edges: Floats, robust: int, shifts: Floats) -> int:
     """Fills what moves edges apart from their grid line, in modules; gives the number of edges used.
 
-    edges: (lines, places, 4) float64 as filled by module_edges: the least squares of offset on sign, sides and ends, within lines,
+    edges: (lines, places, 5) float64 as filled by module_edges: the least squares of offset on sign, sides and ends, within lines,
     so that a line's own displacement drops out. robust: 1 leaves out edges far from their line.
     shifts: (3,) float64: half the growth of the finder's colour, and what blur carries over from modules beside and beyond.
     """
@@ -223,27 +229,28 @@ def edge_shifts(edges: Floats, robust: int, shifts: Floats) -> int:
     mean = np.zeros(4)
     used = 0
     for line in range(edges.shape[0]):
-        count = 0
+        count = 0.0
         mean[:] = 0.0
         for turn in range(2):
             for place in range(edges.shape[1]):
                 offset = edges[line, place, 0]
                 if np.isnan(offset) or (robust == 1 and abs(offset) > OUTLIER):
                     continue
+                weight = edges[line, place, 4] if robust == 1 else 1.0
                 if turn == 0:
-                    count += 1
+                    count += weight
+                    used += weight > 0.0
                     for k in range(4):
-                        mean[k] += edges[line, place, k]
+                        mean[k] += weight * edges[line, place, k]
                     continue
                 for i in range(3):
-                    x = edges[line, place, i + 1] - mean[i + 1]
+                    x = weight * (edges[line, place, i + 1] - mean[i + 1])
                     for j in range(3):
                         normal[i, j] += x * (edges[line, place, j + 1] - mean[j + 1])
                     normal[i, 3] += x * (offset - mean[0])
-            if turn == 0:
-                used += count
+            if turn == 0 and count > 0.0:
                 for k in range(4):
-                    mean[k] /= max(count, 1)
+                    mean[k] /= count
     # Gauss without pivoting: the matrix is positive definite with the ridge, which stands for one edge that says "nothing".
     for i in range(3):
         normal[i, i] += 1.0
@@ -273,8 +280,11 @@ def line_moments(edges: Floats, shifts: Floats, robust: int, values: Floats, mom
                 continue
             for k in range(3):
                 offset -= edges[line, place, k + 1] * shifts[k]
-            share = min(1.0, abs(offset) / OUTLIER) if robust == 1 else 0.0
-            values[0, place] = (1.0 - share * share) ** 2
+            if robust == 1:
+                share = min(1.0, abs(offset) / OUTLIER)
+                values[0, place] = edges[line, place, 4] * (1.0 - share * share) ** 2
+            else:
+                values[0, place] = 1.0
             values[1, place] = offset
         for at in range(places + 1):
             moments[line, at, :] = 0.0
@@ -330,8 +340,9 @@ def local_plane(moments: Floats, line: int, at: int) -> tuple[float, float, floa
 def line_offsets(edges: Floats, shifts: Floats, robust: int, values: Floats, moments: Floats, offsets: Floats) -> int:
     """Fills how far each grid line lies from its place at each intersection, in modules.
 
-    edges: (lines, places, 4) float64 as filled by module_edges. shifts: (3,) float64 as filled by edge_shifts.
-    robust: 1 makes edges that lie far from the line's present place count less or nothing (Tukey's biweight).
+    edges: (lines, places, 5) float64 as filled by module_edges. shifts: (3,) float64 as filled by edge_shifts.
+    robust: 1 follows each line, with edges far from its present place counting less or nothing (Tukey's biweight); 0 follows the
+    neighbourhood's plane alone, with all edges alike: for a grid that may be far off.
     values: (2, places), moments: (lines, places + 1, 5) float64 scratch. offsets: (lines, places + 1) float64.
     Gives how many intersections have no edges near; they stay where they are.
     """
@@ -343,6 +354,8 @@ def line_offsets(edges: Floats, shifts: Floats, robust: int, values: Floats, mom
             offsets[line, at] = value
             if support < LEAST_EDGES:
                 lone += 1
+                continue
+            if robust == 0:
                 continue
             # The line's own edges, pulled towards the plane through its neighbourhood where there are few of them.
             m0, m1, m2 = moments[line, at, 0], moments[line, at, 1], moments[line, at, 2]

@@ -21,8 +21,14 @@ Floats = npt.NDArray[np.float64]
 PHASES = 4
 """Places per pixel at which an aperture can be centred on a module."""
 
-ROUNDS = 3
+LEAST_ROUNDS, MOST_ROUNDS = 3, 8
 """Rounds of edges and moved grid lines: the first finds the grid, the others take back what averaging smoothed away."""
+
+SETTLED = 0.03
+"""Movement in modules below which no further round is needed."""
+
+NEAR = 0.2
+"""Movement in modules below which the grid is near enough to tell a stain's edge from one of the grid."""
 
 MARGIN = 1.5
 """Modules around the symbol in which the reference image is made: the ring of one module, and room for the grid to move."""
@@ -35,7 +41,8 @@ class Measurement:
     grid: (rows + 1, columns + 1, 2) float64, measured intersections in pixels.
     pitch_x_px, pitch_y_px: mean spacing of intersections along rows and along columns.
     growth_x, growth_y: finder colour wider than nominal, in modules, horizontally and vertically.
-    greys: (rows + 2, columns + 2) float64, mean grey over the aperture at each module centre, quiet-zone ring included.
+    greys: (rows + 2, columns + 2) float64, mean grey over the aperture at each module centre, quiet-zone ring included; nan where
+        that is outside the image.
     grey_max, grey_min: extremes of the reference image in the inspection area.
     outside_count: modules, ring included, whose centre is outside the image.
     lone_count: intersections with no edge near enough to be measured.
@@ -112,25 +119,29 @@ def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tupl
     levels = work.array("levels", (rows + 2, columns + 2, 3), np.float64)
     growth: list[float] = []
     lines = (("across", columns + 1, rows), ("down", rows + 1, columns))
-    across, down = (work.array(name, (count, places, 4), np.float64) for name, count, places in lines)
+    across, down = (work.array(name, (count, places, 5), np.float64) for name, count, places in lines)
     lone = 0
-    for turn in range(ROUNDS):
+    movement = np.inf
+    for turn in range(MOST_ROUNDS):
+        robust = int(movement < NEAR)
         extend_grid(grid, extended)
         module_edges(reference.pixels, reference.left, reference.top, extended, int(symbol.inverted), centres, levels, across, down)
         lone = 0
         growth = []
         offsets = []
         for name, count, places in lines:
-            edges = work.array(name, (count, places, 4), np.float64)
+            edges = work.array(name, (count, places, 5), np.float64)
             shifts = np.empty(3, np.float64)
-            edge_shifts(edges, int(turn > 0), shifts)
+            edge_shifts(edges, robust, shifts)
             growth.append(2.0 * float(shifts[0]))
             values = work.array("values", (2, places), np.float64)
             moments = work.array("moments", (count, places + 1, 5), np.float64)
             offsets.append(work.array(f"{name}_offsets", (count, places + 1), np.float64))
-            lone += line_offsets(edges, shifts, int(turn > 0), values, moments, offsets[-1])
-        move_grid(grid, offsets[0], offsets[1], moved)
+            lone += line_offsets(edges, shifts, robust, values, moments, offsets[-1])
+        movement = move_grid(grid, offsets[0], offsets[1], moved)
         grid, moved = moved, grid
+        if movement < SETTLED and turn + 1 >= LEAST_ROUNDS:
+            break
     return grid, growth[0], growth[1], lone
 
 

@@ -31,7 +31,7 @@ class Levels:
     """The modules against the global threshold GT = (Rmax + Rmin) / 2; arrays are (rows + 2, columns + 2), ring included.
 
     reflectance_max, reflectance_min: extremes in the inspection area, 0 to 1 on the set-up's scale. contrast: their difference.
-    reflectance, modulation: float64 of each module. colour: bool, the module has the finder's colour.
+    reflectance, modulation: float64 of each module; outside the frame nan and 0. colour: bool, the module has the finder's colour.
     """
 
     reflectance_max: float
@@ -48,6 +48,8 @@ def levels_of(measurement: Measurement, inverted: bool, setup: Setup) -> Levels:
     # Modulation from grey, not from reflectance: white and black cancel, and with them their rounding.
     distance = measurement.greys - (high + low) / 2.0
     modulation = 2.0 * np.abs(distance) / (high - low) if high > low else np.zeros_like(distance)
+    # What lies outside the frame was not seen: no modulation, and no colour is right by it.
+    modulation = np.where(np.isnan(modulation), 0.0, modulation)
     scale = setup.white - setup.black
     return Levels(
         (high - setup.black) / scale,
@@ -126,11 +128,13 @@ def grade(
     reading: None where it was not decoded: decode and the overall grade are 0, and what needs no decoding is measured all the same.
     work: scratch kept by the caller from symbol to symbol.
     warnings: what the caller knows of the image ("lossy_image"), reported first.
-    Raises ValueError where no symbol size has these rows and columns.
+    Raises ValueError where no symbol size has these rows and columns, or the grid is not finite.
     """
     size = size_of(symbol.rows, symbol.columns)
     if size is None:
         raise ValueError(f"{symbol.rows}x{symbol.columns} is no symbol size of ECC 200")
+    if not np.isfinite(symbol.grid).all():
+        raise ValueError("the grid of the symbol is not finite")
     scales = scales_of(setup.standard, setup.edition)
     measurement = measure(pixels, symbol, setup.aperture_px(symbol.px_per_module), work if work is not None else Scratch())
     levels = levels_of(measurement, symbol.inverted, setup)
