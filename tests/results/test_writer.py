@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 import resource
@@ -76,6 +77,31 @@ def test_a_disk_that_ends_at_any_byte(tmp_path: Path) -> None:
     assert sum(batch.num_rows for batch in reader) == 39 and reader.torn_bytes == 0
     writer.close()
     assert triggers(tmp_path) == list(range(1, 40)) and verify(tmp_path) == []
+
+
+def test_a_sync_that_fails_acknowledges_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = BatchWriter(tmp_path, {})
+    writer.append([record(1)])
+    assert writer.commit() == [("S1", 1, 0)]
+    good_bytes = (tmp_path / "000001.arrows").stat().st_size
+    writer.append([record(2)])
+
+    def failing(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", failing)
+        with pytest.raises(RecordingError, match="Input/output error"):
+            writer.commit()
+        assert (tmp_path / "000001.arrows").stat().st_size == good_bytes  # it is written anew, not trusted
+        patch.setattr(os, "ftruncate", lambda descriptor, size: failing(descriptor))
+        with pytest.raises(RecordingError):
+            writer.commit()
+    writer.append([record(3)])
+    assert writer.commit() == [("S1", 2, 0), ("S1", 3, 0)]
+    assert sum(batch.num_rows for batch in StreamReader(tmp_path / "000001.arrows")) == 3  # nothing of the failed writes is left
+    writer.close()
+    assert triggers(tmp_path) == [1, 2, 3] and verify(tmp_path) == []
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ def seal_steps(stream: Path, last: bool = False) -> Steps:
     yield
     chunks: list[pa.RecordBatch] = []
     schema = yield from _read_steps(stream, chunks)
-    keep, stations = last_revisions(chunks)
+    keep, stations = yield from _fold_steps(chunks)
     temporary = sealed.with_name(f".{sealed.name}.tmp")
     try:
         yield from _write_steps(temporary, schema, chunks, keep)
@@ -121,7 +121,7 @@ def keys(batch: pa.RecordBatch | pa.Table) -> Iterator[tuple[Key, int]]:
     return (((station, trigger), revision) for station, trigger, revision in zip(*columns, strict=True))
 
 
-def last_revisions(chunks: list[pa.RecordBatch]) -> tuple[list[Any], dict[str, dict[str, int]]]:
+def _fold_steps(chunks: list[pa.RecordBatch]) -> Generator[None, None, tuple[list[Any], dict[str, dict[str, int]]]]:
     """Which rows count (a mask per chunk: the highest revision of each trigger, the later of two equal ones), and the first
     and last trigger of each station."""
     place: dict[Key, tuple[int, int, int]] = {}
@@ -138,6 +138,7 @@ def last_revisions(chunks: list[pa.RecordBatch]) -> tuple[list[Any], dict[str, d
             place[key] = (revision, index, row)
             span = stations.setdefault(key[0], {"first": key[1], "last": key[1]})
             span["first"], span["last"] = min(span["first"], key[1]), max(span["last"], key[1])
+        yield
     return keep, stations
 
 
