@@ -40,7 +40,7 @@ def test_after_closing_nothing_is_left_to_close(seed: int) -> None:
     for record in closing:
         assert not record.accept
         known[record.station, record.trigger] = (record.revision, False)
-    assert {s_t for s_t in known} == {(s, t) for s in ("A", "B") for t in range(1, 41)}
+    assert set(known) == {(s, t) for s in ("A", "B") for t in range(1, 41)}
     assert all(not known[s, t][1] for s in ("A", "B") for t, _ in fates[s])
     assert closing_records([(*k, *v) for k, v in known.items()], words, {}, 0, 0) == []
 

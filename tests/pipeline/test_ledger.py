@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import Counter
+from collections.abc import Sequence
 
 import pytest
 
@@ -47,11 +48,11 @@ class World:
         self.events = 0
         self.seen_reasons: Counter[Reason] = Counter()
 
-    def claim(self, serial: str) -> Reason | None:
-        if serial in self.claimed:
-            return Reason.DUPLICATE_SERIAL
-        self.claimed.add(serial)
-        return None
+    def claim(self, serials: Sequence[str]) -> tuple[Reason, ...]:
+        if self.claimed.intersection(serials):
+            return (Reason.DUPLICATE_SERIAL,)
+        self.claimed.update(serials)
+        return ()
 
     def at(self, delay_ns: int, *event: object) -> None:
         self.sequence += 1
@@ -249,7 +250,7 @@ def test_same_seed_same_story() -> None:
 
 
 def test_a_pack_is_not_passed_when_its_row_is_durable_too_late() -> None:
-    ledger = Ledger(("S",), DEADLINE_NS, DEADLINE_NS, lambda serial: None)
+    ledger = Ledger(("S",), DEADLINE_NS, DEADLINE_NS, lambda serials: ())
     ledger.inspector_ready(0, 0)
     ledger.frame(0, Record("S", 1, (), 0, 0, 0), 3, 1, 0)
     actions = ledger.inspected(0, (0, 1), (), ("A",), b"", 1, 5 * MS)
@@ -262,6 +263,6 @@ def test_a_pack_is_not_passed_when_its_row_is_durable_too_late() -> None:
 
 
 def test_a_trigger_out_of_order_is_refused() -> None:
-    ledger = Ledger(("S",), DEADLINE_NS, DEADLINE_NS, lambda serial: None)
+    ledger = Ledger(("S",), DEADLINE_NS, DEADLINE_NS, lambda serials: ())
     with pytest.raises(AssertionError, match="trigger 2 after 0"):
         ledger.frame(0, Record("S", 2, (), 0, 0, 0), 0, 1, 0)

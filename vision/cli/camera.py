@@ -63,7 +63,8 @@ def show(
         if as_json:
             print(json.dumps({"feature": row.feature, "asked": row.asked, "got": row.got, "differs": row.differs}))
         else:
-            print(f"{row.feature:<30} {row.asked!s:>16} {'absent' if row.got is None else row.got!s:>16}{'  differs' if row.differs else ''}")
+            got = "absent" if row.got is None else str(row.got)
+            print(f"{row.feature:<30} {row.asked!s:>16} {got:>16}{'  differs' if row.differs else ''}")
     return 1 if any(row.differs for row in rows) else 0
 
 

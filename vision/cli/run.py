@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from rich.console import Group, RenderableType
+
     from vision.pipeline.stats import Status, Summary
 
 
@@ -89,7 +91,7 @@ class LiveStatus:
             )
 
 
-def _table(status: Status) -> object:
+def _table(status: Status) -> Group:
     from rich import box
     from rich.console import Group
     from rich.table import Table
@@ -117,10 +119,10 @@ def _table(status: Status) -> object:
         *("-" if latency[q] is None else f"{latency[q]:.1f}" for q in ("p50", "p99", "max")),
     )
     reasons = Text("  ".join(f"{reason} {n}" for reason, n in counts.reasons.most_common()) or "no rejects yet", style="red")
-    parts: list[object] = [head, table, reasons]
+    parts: list[RenderableType] = [head, table, reasons]
     if status.trouble:
         parts.append(Text(status.trouble, style="bold yellow"))
-    return Group(*parts)  # type: ignore[arg-type]
+    return Group(*parts)
 
 
 def _print_summary(summary: Summary) -> None:

@@ -34,7 +34,7 @@ class Crew:
         self.children: dict[tuple[str, int], Child] = {}
         self.restarts = 0
         self.exhausted: set[str] = set()
-        self._budget_of = lambda: RestartBudget(budget_count, budget_window_s)
+        self._budget = (budget_count, budget_window_s)
         self._budgets: dict[str, RestartBudget] = {}
         self._faults = faults
         self._selector = selectors.DefaultSelector()
@@ -93,7 +93,7 @@ class Crew:
     def plan_restart(self, child: Child, now: float, *, budgeted: bool, back_off: bool) -> bool:
         """Plans the restart of a child that is gone; False when its role's budget is spent."""
         key = (child.role, child.index)
-        budget = self._budgets.setdefault(child.role, self._budget_of())
+        budget = self._budgets.setdefault(child.role, RestartBudget(*self._budget))
         if budgeted and not budget.allow(now):
             self.exhausted.add(child.role)
             return False

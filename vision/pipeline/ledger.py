@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import NamedTuple
@@ -110,7 +110,7 @@ class Ledger:
     """The state machine of all triggers of a line.
 
     deadline_ns: from arrival to a verdict with its record durable. hang_ns: an inspection that takes longer is killed.
-    claim: called once for each serial of a pack about to be accepted; a Reason refuses it (see content.serials).
+    claim: called with the serials of a frame about to be accepted; takes them all, or none and says why (content.serials).
     on_durable: called with the record and the time its row was reported durable (for latencies).
     """
 
@@ -119,7 +119,7 @@ class Ledger:
         station_names: tuple[str, ...],
         deadline_ns: int,
         hang_ns: int,
-        claim: Callable[[str], Reason | None],
+        claim: Callable[[Sequence[str]], tuple[Reason, ...]],
         on_durable: Callable[[Record, int], None] = lambda record, now_ns: None,
     ) -> None:
         self.counts = Counts()
@@ -186,7 +186,7 @@ class Ledger:
             entry.slot = slot
             if now_ns >= entry.deadline_ns:
                 reasons = (Reason.MISSED_DEADLINE, *reasons)
-            self._decide(entry, reasons or self._claim_all(serials), now_ns)
+            self._decide(entry, reasons or self._claim(serials), now_ns)
         else:  # decided at its deadline; the answer came too late to count
             self._actions.append(DoRelease(slot, key, keep=True))
         self._dispatch(now_ns)
@@ -395,14 +395,6 @@ class Ledger:
         else:
             entry.record.detail = f"inspector {entry.inspector} was not done in time"
         self._decide(entry, (Reason.MISSED_DEADLINE,), now_ns)
-
-    def _claim_all(self, serials: tuple[str, ...]) -> tuple[Reason, ...]:
-        """Claims the serials of a pack that is good otherwise."""
-        for serial in serials:
-            reason = self._claim(serial)
-            if reason is not None:
-                return (reason,)
-        return ()
 
     def _decide(self, entry: Entry, reasons: tuple[Reason, ...], now_ns: int) -> None:
         assert entry.state is not State.DECIDED, f"{entry.key} would be decided twice"

@@ -8,39 +8,32 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vision.config import LineConfig
-from vision.pipeline import ledger as do
 from vision.pipeline.acquirer import run_acquirer
 from vision.pipeline.batch import Batch
 from vision.pipeline.crew import Crew
+from vision.pipeline.dispatch import Dispatch
 from vision.pipeline.inspector import run_inspector
-from vision.pipeline.ledger import Action, Ledger
+from vision.pipeline.ledger import Ledger
 from vision.pipeline.messages import (
     Ack,
     CameraLost,
     Ended,
-    Expect,
     Failed,
     FrameMissing,
     FrameReady,
     ImageDone,
-    Inspect,
     Inspected,
-    KeepImage,
     Leave,
     LineReady,
     OutputState,
-    Pass,
     Ready,
     RecorderTrouble,
-    Reject,
     SetOutput,
     Settled,
     SettledUpTo,
-    Slots,
     StopAcquisition,
-    Write,
 )
-from vision.pipeline.pool import FramePool, SlotOwners
+from vision.pipeline.pool import FramePool
 from vision.pipeline.process import CONTEXT, Child
 from vision.pipeline.recorder import run_recorder
 from vision.pipeline.rejector import run_rejector
@@ -51,7 +44,6 @@ from vision.verdict.recipe import Recipe
 
 log = logging.getLogger("line")
 
-_UNWRITTEN_LIMIT = 20_000  # rows held for a recorder that does not answer: about 40 MB, six minutes at 60 packs/s
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
 
@@ -84,15 +76,13 @@ class Line:
         self._reject_ports = tuple(reject_ports) or (None,) * len(config.stations)
         self._names = tuple(station.name for station in config.stations)
         deadline_ns = int(config.deadline_ms * 1e6)
-        self.ledger = Ledger(self._names, deadline_ns, deadline_ns, batch.serials.claim, self._row_durable)
-        self.owners = SlotOwners(config.slots)
+        self.ledger = Ledger(self._names, deadline_ns, deadline_ns, batch.serials.claim_all, self._row_durable)
         self.pool = FramePool(CONTEXT, config.slots, [source.shape for source in sources])
         self.crew = Crew(config.restart_count, config.restart_window_s, batch.logs)
+        self.dispatch = Dispatch(config, self.crew, self.ledger)
         self.latency = LatencyHistogram()
         self.rate = RateMeter()
         self.trouble: dict[str, str] = {}  # what is wrong now, by who; empty = ready
-        self.images_dropped = 0
-        self.images_kept = 0
         self._inspect_cpu_ns = 0
         self._last_frame_id: list[int | None] = [None] * len(self._names)
         self._ended = [False] * len(self._names)
@@ -118,15 +108,6 @@ class Line:
             ImageDone: self._on_image_done,
             RecorderTrouble: self._on_recorder_trouble,
         }
-        self._carry_out: dict[type, Callable[[Any], None]] = {
-            do.DoExpect: self._do_expect,
-            do.DoInspect: self._do_inspect,
-            do.DoWrite: self._do_write,
-            do.DoPass: lambda a: self._to("rejector", a.key[0], Pass(a.key[1])),
-            do.DoReject: self._do_reject,
-            do.DoRelease: self._do_release,
-            do.DoKill: self._do_kill,
-        }
 
     # --- life --------------------------------------------------------------------------------------------------------
 
@@ -143,8 +124,11 @@ class Line:
             self._await_ready()
             for station in range(len(self._names)):
                 self.crew.start("acquirer", station, run_acquirer, self._acquirer_arguments(station))
-                self._give_slots()
+                self.dispatch.give_slots()
             self._await_ready()
+        except EOFError:
+            self.crew.close()
+            raise StartError("the fork server ended while it loaded the kernels (its words stand above)") from None
         except BaseException:
             self.crew.close()
             raise
@@ -161,11 +145,13 @@ class Line:
             if now >= next_status:
                 next_status = now + period_s
                 on_status(self.status())
+                if self.dispatch.overrun and not self._fatal:
+                    self._fatal = self.trouble["line"] = self.dispatch.overrun
                 if should_stop(now - self._began) or all(self._ended) or self._fatal:
                     return
             if now >= next_check:
                 next_check = now + 1.0
-                self._check()
+                self.dispatch.check()
                 self.crew.cpu_read()
             self._turn(min(next_status, next_check) - now)
 
@@ -178,7 +164,7 @@ class Line:
         for child in self.crew.of("acquirer"):
             child.channel.send(StopAcquisition())
         end = time.monotonic() + max(s.travel_ms for s in self.config.stations) / 1e3 + _STOP_TIMEOUT_S
-        while time.monotonic() < end and (self.crew.of("acquirer") or self.ledger.open or self.owners.count("recorder")):
+        while time.monotonic() < end and (self.crew.of("acquirer") or self.ledger.open or self.dispatch.owners.count("recorder")):
             self._turn(0.05)
         if self.ledger.open:
             self.trouble["line"] = f"{self.ledger.open} triggers were still open at the end"
@@ -210,9 +196,9 @@ class Line:
                 self._on_gone(child)
             else:
                 self._on[type(message)](child, message)
-        self._do(self.ledger.tick(time.monotonic_ns()))
+        self.dispatch.carry_out(self.ledger.tick(time.monotonic_ns()))
         self.crew.restart_due(time.monotonic())
-        self._give_slots()
+        self.dispatch.give_slots()
         self._tell()
 
     def _await_ready(self) -> None:
@@ -225,13 +211,6 @@ class Line:
                 names = ", ".join(c.name for c in self.crew.children.values() if not c.ready)
                 raise StartError(f"not ready after {_START_TIMEOUT_S:g} s: {names}")
 
-    def _do(self, actions: list[Action]) -> None:
-        for action in actions:
-            self._carry_out[type(action)](action)
-
-    def _to(self, role: str, index: int, message: Any) -> None:
-        self.crew.send(role, index, message)
-
     def _tell(self) -> None:
         """Tells rejectors whether the line is ready, and the recorder whether all is settled, when that changes."""
         ready = self._started and not self.trouble and not self._stopping
@@ -242,32 +221,7 @@ class Line:
         settled = self.ledger.all_written_settled
         if settled != self._settled_told:
             self._settled_told = settled
-            self._to("recorder", 0, SettledUpTo(settled))
-
-    def _give_slots(self) -> None:
-        """Gives free slots to the acquirers, each no more than its share."""
-        if not self.owners.free:
-            return
-        acquirers = self.crew.of("acquirer")
-        for child in acquirers:
-            share = max(1, self.config.slots // len(acquirers)) - len(self.owners.owned_by("acquirer", child.index))
-            given = []
-            while share > 0 and (slot := self.owners.take_free("acquirer", child.index)) is not None:
-                given.append(slot)
-                share -= 1
-            if given:
-                child.channel.send(Slots(tuple(given)))
-
-    def _check(self) -> None:
-        """The sums of the house: triggers, reasons, slots."""
-        self.ledger.check()
-        held = self.ledger.slots()
-        owned = set(self.owners.owned_by("ledger")) | {
-            s for i in range(self.config.inspectors) for s in self.owners.owned_by("inspector", i)
-        }
-        assert held == owned, f"slots held by the ledger {held}, by the owners' table {owned}"
-        free = set(self.owners.free)
-        assert all(self.owners.owner[slot] == ("line", 0) for slot in free), "a free slot has an owner"
+            self.crew.send("recorder", 0, SettledUpTo(settled))
 
     # --- from the children ------------------------------------------------------------------------------------------------
 
@@ -278,11 +232,11 @@ class Line:
         if message.detail:
             log.info("%s: %s", child.name, message.detail)
         if child.role == "inspector":
-            self._do(self.ledger.inspector_ready(child.index, time.monotonic_ns()))
+            self.dispatch.carry_out(self.ledger.inspector_ready(child.index, time.monotonic_ns()))
         elif child.role == "recorder":
             self.trouble.pop("recorder", None)
             self._settled_told = None
-            self._do(self.ledger.recorder_ready())
+            self.dispatch.carry_out(self.ledger.recorder_ready())
         elif child.role == "rejector":
             self.ledger.rejector_ready(child.index)
             self._ready_told = None
@@ -298,12 +252,12 @@ class Line:
     def _on_frame(self, child: Child, message: FrameReady) -> None:
         station = child.index
         self._last_frame_id[station] = message.frame_id
-        self.owners.give(message.slot, "ledger")
+        self.dispatch.returned(message.slot)
         record = self._record(station, message.trigger, message.arrival_ns)
         record.frame_id = message.frame_id
         record.device_timestamp_ns = message.device_timestamp_ns
         record.encoder_count = message.encoder_count
-        self._do(self.ledger.frame(station, record, message.slot, message.generation, time.monotonic_ns()))
+        self.dispatch.carry_out(self.ledger.frame(station, record, message.slot, message.generation, time.monotonic_ns()))
 
     def _on_missing(self, child: Child, message: FrameMissing) -> None:
         station = child.index
@@ -311,7 +265,7 @@ class Line:
             self._last_frame_id[station] = message.frame_id
         record = self._record(station, message.trigger, message.arrival_ns)
         record.frame_id, record.detail, record.encoder_count = message.frame_id, message.detail, message.encoder_count
-        self._do(self.ledger.missing(station, record, message.reason, time.monotonic_ns()))
+        self.dispatch.carry_out(self.ledger.missing(station, record, message.reason, time.monotonic_ns()))
 
     def _record(self, station: int, trigger: int, arrival_ns: int) -> Record:
         self.rate.add(time.monotonic())
@@ -326,16 +280,16 @@ class Line:
         self._ended[child.index] = True
 
     def _on_inspected(self, child: Child, message: Inspected) -> None:
-        self.owners.give(self.ledger.slot_of(child.index), "ledger")
+        self.dispatch.returned(self.ledger.slot_of(child.index))
         self._inspect_cpu_ns += message.cpu_ns
         now_ns = time.monotonic_ns()
         actions = self.ledger.inspected(
             child.index, message.key, message.reasons, message.serials, message.symbols, message.inspect_ns, now_ns
         )
-        self._do(actions)
+        self.dispatch.carry_out(actions)
 
     def _on_settled(self, child: Child, message: Settled) -> None:
-        self._do(self.ledger.settled((child.index, message.trigger), message.accept, time.monotonic_ns()))
+        self.dispatch.carry_out(self.ledger.settled((child.index, message.trigger), message.accept, time.monotonic_ns()))
         self._rejects_in_row[child.index] = 0 if message.accept else self._rejects_in_row[child.index] + 1
         limit = self.config.stations[child.index].reject.consecutive_rejects_stop
         if limit and self._rejects_in_row[child.index] >= limit and not self._fatal:
@@ -352,19 +306,15 @@ class Line:
             self.trouble[who] = f"{who}: {message.detail}"
 
     def _on_set_output(self, child: Child, message: SetOutput) -> None:
-        self._to("acquirer", child.index, message)
+        self.crew.send("acquirer", child.index, message)
 
     def _on_ack(self, child: Child, message: Ack) -> None:
         now_ns = time.monotonic_ns()
         for station, trigger, revision in message.rows:
-            self._do(self.ledger.durable((station, trigger), revision, now_ns))
+            self.dispatch.carry_out(self.ledger.durable((station, trigger), revision, now_ns))
 
     def _on_image_done(self, child: Child, message: ImageDone) -> None:
-        self.owners.release(message.slot)
-        if message.kept:
-            self.images_kept += 1
-        else:
-            self.images_dropped += 1
+        self.dispatch.image_done(message.slot, message.kept)
 
     def _on_recorder_trouble(self, child: Child, message: RecorderTrouble) -> None:
         if message.detail:
@@ -384,18 +334,17 @@ class Line:
         """A child's channel is at its end: what it held is ours again, and it is started anew within its budget."""
         now_ns = time.monotonic_ns()
         if child.role == "inspector":
-            for slot in self.owners.owned_by("inspector", child.index):
-                self.owners.give(slot, "ledger")
-            self._do(self.ledger.inspector_lost(child.index, f"{child.name} {child.ended}", now_ns))
+            for slot in self.dispatch.owners.owned_by("inspector", child.index):
+                self.dispatch.returned(slot)
+            self.dispatch.carry_out(self.ledger.inspector_lost(child.index, f"{child.name} {child.ended}", now_ns))
         elif child.role == "recorder":
-            for slot in self.owners.owned_by("recorder"):
-                self.owners.release(slot)
-                self.images_dropped += 1
+            for slot in self.dispatch.owners.owned_by("recorder"):
+                self.dispatch.image_done(slot, kept=False)
         elif child.role == "rejector":
-            self._do(self.ledger.rejector_lost(child.index, now_ns))
+            self.dispatch.carry_out(self.ledger.rejector_lost(child.index, now_ns))
         elif child.role == "acquirer":
-            for slot in self.owners.owned_by("acquirer", child.index):
-                self.owners.release(slot)
+            for slot in self.dispatch.owners.owned_by("acquirer", child.index):
+                self.dispatch.owners.release(slot)
         if self._stopping or (child.role == "acquirer" and self._ended[child.index]):
             return
         camera_lost = child.role == "acquirer" and child.name in self.trouble
@@ -408,40 +357,6 @@ class Line:
         if not self.crew.plan_restart(child, time.monotonic(), budgeted=not camera_lost, back_off=child.role == "acquirer"):
             self.trouble[child.name] = f"{child.name} {child.ended}: restart budget spent"
             log.error("%s", self.trouble[child.name])
-
-    # --- actions of the ledger ------------------------------------------------------------------------------------------------
-
-    def _do_expect(self, action: do.DoExpect) -> None:
-        self._to("rejector", action.key[0], Expect(action.key[1], action.arrival_ns, action.encoder_count))
-
-    def _do_reject(self, action: do.DoReject) -> None:
-        self._to("rejector", action.key[0], Reject(action.key[1]))
-
-    def _do_inspect(self, action: do.DoInspect) -> None:
-        self.owners.give(action.slot, "inspector", action.inspector)
-        self._to("inspector", action.inspector, Inspect(action.key, action.slot, action.generation))
-
-    def _do_write(self, action: do.DoWrite) -> None:
-        self._to("recorder", 0, Write(action.key, action.record))
-        if self.ledger.unwritten > _UNWRITTEN_LIMIT and not self._fatal:
-            self._fatal = f"{_UNWRITTEN_LIMIT} rows wait for the recorder"
-            self.trouble["line"] = self._fatal
-
-    def _do_release(self, action: do.DoRelease) -> None:
-        """Free, or to the recorder as evidence while that holds no more than a quarter of the slots."""
-        recorder = self.crew.get("recorder")
-        if action.keep and recorder is not None and self.owners.count("recorder") < max(1, self.config.slots // 4):
-            self.owners.give(action.slot, "recorder")
-            recorder.channel.send(KeepImage(action.key, action.slot, self._names[action.key[0]]))
-            return
-        self.images_dropped += action.keep
-        self.owners.release(action.slot)
-
-    def _do_kill(self, action: do.DoKill) -> None:
-        child = self.crew.get("inspector", action.inspector)
-        log.error("inspector-%d hangs on trigger %s: killed", action.inspector, action.key)
-        if child is not None:
-            child.kill(dump_stack=True)
 
     # --- what children are started with -----------------------------------------------------------------------------------------
 
@@ -478,12 +393,12 @@ class Line:
             counts=self.ledger.counts,
             latency_ms=self.latency.as_dict(),
             inspectors_ready=sum(c.ready for c in self.crew.of("inspector")),
-            slots_free=len(self.owners.free) + self.owners.count("acquirer"),
+            slots_free=self.dispatch.slots_free,
             slots=self.config.slots,
             restarts=self.crew.restarts,
             output_healthy=not any(who.startswith("output") for who in self.trouble),
             trouble="; ".join(self.trouble.values()),
-            images_dropped=self.images_dropped,
+            images_dropped=self.dispatch.images_dropped,
         )
 
     def _summary(self, cpu: dict[str, float]) -> Summary:
@@ -497,7 +412,7 @@ class Line:
             latency_ms=self.latency.as_dict(),
             results=str(self.batch.folder),
             restarts=self.crew.restarts,
-            images_dropped=self.images_dropped,
+            images_dropped=self.dispatch.images_dropped,
             state="FAULT" if self._fatal or self.crew.exhausted else "STOPPED",
             trouble=self._fatal or "; ".join(self.trouble.values()),
             cpu_ms_per_frame={**per_frame, "inspect": round(inspecting * 1e3 / frames, 3)},

@@ -219,7 +219,7 @@ class Child:
         with _no_main_module():
             self.process.start()
         end.close()
-        self.pid = int(self.process.pid)
+        self.pid: int = self.process.pid or 0
 
     def kill(self, dump_stack: bool = False) -> None:
         """SIGKILL; with dump_stack the child is asked to write its stack to its fault file first."""

@@ -17,6 +17,7 @@ from vision.cameras.profile import load_profile
 from vision.cameras.recorded import RecordedCamera, Recording
 from vision.cameras.simulator import Fault, FaultKind, ReplayFrame, prepare, producer_path
 from vision.config import CameraConfig, LineConfig
+from vision.types import Pixels
 
 if TYPE_CHECKING:
     from vision.cameras.genicam import GenicamCamera
@@ -81,8 +82,12 @@ def _source(config: CameraConfig, folder: Path) -> Source:
     return Source(shape, environment, profile.frame_id_bits)
 
 
-def _replayed(recording: Recording) -> Iterator[ReplayFrame]:
-    return (ReplayFrame(background, x, y, patch) for background, x, y, patch in recording.parts())
+def _replayed(recording: Recording) -> Iterator[Pixels | ReplayFrame]:
+    for background, x, y, patch in recording.parts():
+        if background is not None:
+            yield ReplayFrame(background, x, y, patch)
+        elif patch is not None:
+            yield patch
 
 
 @contextmanager

@@ -1,0 +1,122 @@
+"""Carrying out what the ledger decides: messages to the children, and the slots that go with them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from vision.config import LineConfig
+from vision.pipeline import ledger as do
+from vision.pipeline.crew import Crew
+from vision.pipeline.ledger import Action, Ledger
+from vision.pipeline.messages import Expect, Inspect, KeepImage, Pass, Reject, Slots, Write
+from vision.pipeline.pool import SlotOwners
+
+log = logging.getLogger("line")
+
+_UNWRITTEN_LIMIT = 20_000  # rows held for a recorder that does not answer: about 40 MB, six minutes at 60 packs/s
+
+
+class Dispatch:
+    """Actions of the ledger to messages; knows who owns which slot.
+
+    overrun: in words, when more rows wait for the recorder than may; empty else.
+    """
+
+    def __init__(self, config: LineConfig, crew: Crew, ledger: Ledger) -> None:
+        self._names = tuple(station.name for station in config.stations)
+        self._inspector_count = config.inspectors
+        self._slot_count = config.slots
+        self._crew = crew
+        self._ledger = ledger
+        self.owners = SlotOwners(config.slots)
+        self.images_kept = 0
+        self.images_dropped = 0
+        self.overrun = ""
+        self._by_kind: dict[type, Callable[[Any], None]] = {
+            do.DoExpect: self._expect,
+            do.DoInspect: self._inspect,
+            do.DoWrite: self._write,
+            do.DoPass: self._pass,
+            do.DoReject: self._reject,
+            do.DoRelease: self._release,
+            do.DoKill: self._kill,
+        }
+
+    def carry_out(self, actions: list[Action]) -> None:
+        for action in actions:
+            self._by_kind[type(action)](action)
+
+    def returned(self, slot: int) -> None:
+        """A slot came back from an acquirer or an inspector; the ledger says what becomes of it."""
+        self.owners.give(slot, "ledger")
+
+    def image_done(self, slot: int, kept: bool) -> None:
+        self.owners.release(slot)
+        self.images_kept += kept
+        self.images_dropped += not kept
+
+    @property
+    def slots_free(self) -> int:
+        return len(self.owners.free) + self.owners.count("acquirer")
+
+    def give_slots(self) -> None:
+        """Gives free slots to the acquirers, each no more than its share."""
+        if not self.owners.free:
+            return
+        acquirers = self._crew.of("acquirer")
+        for child in acquirers:
+            share = max(1, self._slot_count // len(acquirers)) - len(self.owners.owned_by("acquirer", child.index))
+            given = []
+            while share > 0 and (slot := self.owners.take_free("acquirer", child.index)) is not None:
+                given.append(slot)
+                share -= 1
+            if given:
+                child.channel.send(Slots(tuple(given)))
+
+    def check(self) -> None:
+        """The sums of the house: triggers, reasons, slots."""
+        self._ledger.check()
+        held = self._ledger.slots()
+        owned = set(self.owners.owned_by("ledger"))
+        for inspector in range(self._inspector_count):
+            owned.update(self.owners.owned_by("inspector", inspector))
+        assert held == owned, f"slots held by the ledger {held}, by the owners' table {owned}"
+        assert all(self.owners.owner[slot] == ("line", 0) for slot in self.owners.free), "a free slot has an owner"
+
+    # --- the actions ------------------------------------------------------------------------------------------------------
+
+    def _expect(self, action: do.DoExpect) -> None:
+        self._crew.send("rejector", action.key[0], Expect(action.key[1], action.arrival_ns, action.encoder_count))
+
+    def _pass(self, action: do.DoPass) -> None:
+        self._crew.send("rejector", action.key[0], Pass(action.key[1]))
+
+    def _reject(self, action: do.DoReject) -> None:
+        self._crew.send("rejector", action.key[0], Reject(action.key[1]))
+
+    def _inspect(self, action: do.DoInspect) -> None:
+        self.owners.give(action.slot, "inspector", action.inspector)
+        self._crew.send("inspector", action.inspector, Inspect(action.key, action.slot, action.generation))
+
+    def _write(self, action: do.DoWrite) -> None:
+        self._crew.send("recorder", 0, Write(action.key, action.record))
+        if self._ledger.unwritten > _UNWRITTEN_LIMIT:
+            self.overrun = f"more than {_UNWRITTEN_LIMIT} rows wait for the recorder"
+
+    def _release(self, action: do.DoRelease) -> None:
+        """Free, or to the recorder as evidence while that holds no more than a quarter of the slots."""
+        recorder = self._crew.get("recorder")
+        if action.keep and recorder is not None and self.owners.count("recorder") < max(1, self._slot_count // 4):
+            self.owners.give(action.slot, "recorder")
+            recorder.channel.send(KeepImage(action.key, action.slot, self._names[action.key[0]]))
+            return
+        self.images_dropped += action.keep
+        self.owners.release(action.slot)
+
+    def _kill(self, action: do.DoKill) -> None:
+        log.error("inspector-%d hangs on trigger %s: killed", action.inspector, action.key)
+        child = self._crew.get("inspector", action.inspector)
+        if child is not None:
+            child.kill(dump_stack=True)
