@@ -164,6 +164,42 @@ def test_a_reject_overrules_a_pass_and_never_the_other_way(plc: PlcProcess, outp
     assert [row[1:] for row in plc.verdicts()] == [("PASS", "new"), ("REJECT", "revoked")]
 
 
+def test_an_acknowledgement_counts_for_the_verdict_it_answers(plc: PlcProcess, output: ModbusOutput) -> None:
+    driver = Driver(output)
+    driver.until(lambda: output.machine().up and not output.untold_count, "the PLC's heartbeat")
+    plc.process.send_signal(signal.SIGSTOP)
+    try:
+        output.decide(1, True)
+        output.decide(1, False)
+    finally:
+        plc.process.send_signal(signal.SIGCONT)
+    while output.untold_count:
+        assert not output.is_told(1)
+        driver.turn()
+    assert output.is_told(1)
+    assert plc.verdicts()[-1][:2] == (1, "REJECT")
+
+
+def test_what_a_lost_plc_acknowledged_counts_no_more(plc: PlcProcess, output: ModbusOutput) -> None:
+    driver = Driver(output)
+    driver.until(lambda: output.machine().up, "the PLC's heartbeat")
+    output.decide(1, True)
+    driver.until(lambda: output.is_told(1), "the pass")
+    plc.kill()
+    driver.until(lambda: bool(driver.losses), "the loss")
+    assert not output.settle(1, True, 0, time.monotonic_ns())
+
+
+def test_opened_again_it_holds_no_old_verdict(plc: PlcProcess, output: ModbusOutput) -> None:
+    driver = Driver(output)
+    output.decide(1, True)
+    driver.until(lambda: output.is_told(1), "the pass")
+    output.close()
+    output.open(time.monotonic_ns())
+    assert _registers(plc.port, registers.RING + 4, 4) == [0, 0, 0, 0]
+    assert not output.settle(1, True, 0, time.monotonic_ns())
+
+
 def test_a_pack_under_way_keeps_its_entry(plc: PlcProcess) -> None:
     output = ModbusOutput("127.0.0.1", plc.port, entry_count=4)
     output.open(time.monotonic_ns())
