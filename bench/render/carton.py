@@ -132,7 +132,7 @@ def _brand(art: Plane, product: str, top: int, rng: np.random.Generator) -> None
         fade = np.linspace(grey, min(grey + 0.35, 0.95), width, dtype=np.float32)
         art[:band_height] = fade
     else:
-        corners = np.array([[0, 0], [width, 0], [width, band_height // 3], [0, band_height]], np.int32)
+        corners = np.array([[0, 0], [width, 0], [width, round(0.75 * band_height)], [0, band_height]], np.int32)
         cv2.fillPoly(art, [corners], grey, cv2.LINE_AA)
     centre = (int(width * rng.uniform(0.84, 0.9)), band_height // 2)
     radius = min(band_height // 3, 62)
@@ -141,7 +141,7 @@ def _brand(art: Plane, product: str, top: int, rng: np.random.Generator) -> None
         art, centre, (radius // 2, radius), float(rng.uniform(-50, 50)), 0, 360, float(rng.uniform(0.3, 0.7)), 7, cv2.LINE_AA
     )
     cv2.line(art, (0, band_height + 9), (width, band_height + 9), min(grey + 0.2, 0.9), 4, cv2.LINE_AA)
-    _write(art, product, (46, round(band_height * 0.66)), min(72, round(0.5 * band_height)), 700, 0.98 if style < 2 else 0.1)
+    _write(art, product, (46, round(band_height * 0.62)), min(72, round(0.5 * band_height)), 700, 0.98)
     _write(art, "30 film-coated tablets  -  oral use", (46, band_height + 46), 30, 400, 0.22)
 
 

@@ -100,4 +100,4 @@ def expose(reflectance: Plane, light: Plane, optics: Optics, rng: np.random.Gene
     signal = reflectance * light
     sigma = np.sqrt(optics.read_noise**2 + optics.shot_noise**2 * np.maximum(signal, 0) / 255)
     signal += sigma * rng.standard_normal(signal.shape, dtype=np.float32)
-    return np.clip(np.rint(signal), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(signal), 0, 255), np.uint8)

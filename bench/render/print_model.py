@@ -36,22 +36,20 @@ class Defects:
 
     growth: dark modules wider by this share of a module in both axes. stretch: longer along the print direction by this share.
     density: 1 = full ink. dead_dots: rows of dots (0 = top of the symbol) that print nothing.
-    bar_gap: share of the left bar of the finder that is rubbed off. smeared: wiped while wet over the inner modules.
-    blur_modules: the print lies out of focus, standard deviation in modules.
+    smeared: wiped while wet over the inner modules. blur_modules: the ink has run, standard deviation in modules.
     """
 
     growth: float = 0.0
     stretch: float = 0.0
     density: float = 1.0
     dead_dots: tuple[int, ...] = ()
-    bar_gap: float = 0.0
     smeared: bool = False
     blur_modules: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What one pack gets: symbols side by side (usually one), lines of text to their right or below."""
+    """What one pack gets: symbols (usually one) and lines of text, in a row or one below the other."""
 
     symbols: tuple[Modules, ...]
     lines: tuple[str, ...]
@@ -72,22 +70,20 @@ def lay_down(job: Job, rng: np.random.Generator) -> Print:
     """The ink of one print; the same job and generator state give the same ink."""
     quiet = QUIET_MODULES * DOTS_PER_MODULE
     blocks = [_symbol_ink(bits, job, rng) for bits in job.symbols]
-    text = _text_ink(job.lines, blocks[0].shape[0], job.below)
+    if job.lines:
+        blocks.append(_text_ink(job.lines, blocks[0].shape[0], job.below))
     gap = quiet + DOTS_PER_MODULE
-    beside = blocks[1:] if job.below else [*blocks[1:], text]
-    width = blocks[0].shape[1] + sum(block.shape[1] + gap for block in beside)
-    height = max(block.shape[0] for block in [blocks[0], *beside])
-    below = text if job.below else np.zeros((0, 0), np.float32)
-    total_height = height + (below.shape[0] + quiet if below.size else 0)
-    ink = np.zeros((total_height + 2 * quiet, max(width, below.shape[1]) + 2 * quiet), np.float32)
-    left = quiet
-    for block in [blocks[0], *beside]:
-        ink[quiet : quiet + block.shape[0], left : left + block.shape[1]] = block
-        left += block.shape[1] + gap
-    if below.size:
-        top = quiet + height + 2 * DOTS_PER_MODULE
-        ink[top : top + below.shape[0], quiet : quiet + below.shape[1]] = below
-    symbol = (quiet, quiet, blocks[0].shape[1], blocks[0].shape[0])
+    heights, widths = [block.shape[0] for block in blocks], [block.shape[1] for block in blocks]
+    if job.below:
+        size = (sum(heights) + gap * (len(blocks) - 1), max(widths))
+    else:
+        size = (max(heights), sum(widths) + gap * (len(blocks) - 1))
+    ink = np.zeros((size[0] + 2 * quiet, size[1] + 2 * quiet), np.float32)
+    left = top = quiet
+    for block in blocks:
+        ink[top : top + block.shape[0], left : left + block.shape[1]] = block
+        left, top = (left, top + block.shape[0] + gap) if job.below else (left + block.shape[1] + gap, top)
+    symbol = (quiet, quiet, widths[0], heights[0])
     return Print(_deposit(ink, symbol, job, rng), symbol)
 
 
@@ -97,34 +93,24 @@ def _symbol_ink(bits: Modules, job: Job, rng: np.random.Generator) -> Ink:
         ink = cv2.resize(ink, None, fx=1 + job.defects.stretch, fy=1, interpolation=cv2.INTER_LINEAR)
     if job.defects.smeared:
         _smear(ink, rng)
-    if job.defects.bar_gap:
-        _rub_off_bar(ink, job.defects.bar_gap, rng)
-    return ink
+    return np.asarray(ink, np.float32)
 
 
 def _smear(ink: Ink, rng: np.random.Generator) -> None:
-    """Wipes the inside while wet: the finder stays, the data become a grey drag. In place."""
+    """Wipes while wet, from a quarter of the width on: finder and clock tracks stay, data become a grey drag. In place."""
     edge = 2 * DOTS_PER_MODULE
-    inside = ink[edge:-edge, edge:-edge]
+    inside = ink[edge:-edge, ink.shape[1] // 4 : -edge]
     drag = cv2.blur(inside, (9 * DOTS_PER_MODULE, DOTS_PER_MODULE), borderType=cv2.BORDER_REFLECT)
     streaks = cv2.blur(rng.random(inside.shape, dtype=np.float32), (6 * DOTS_PER_MODULE, 3))
     streaks = (streaks - streaks.mean()) / max(float(streaks.std()), 1e-6)
-    inside[:] = np.clip(drag + 0.18 * streaks, 0, 1)
-
-
-def _rub_off_bar(ink: Ink, share: float, rng: np.random.Generator) -> None:
-    """Rubs a stretch of the left bar off, as a guide rail does; the stretch lies inside the bar. In place."""
-    height = ink.shape[0]
-    length = round(share * height / DOTS_PER_MODULE) * DOTS_PER_MODULE
-    free = (height - length) // DOTS_PER_MODULE
-    top = DOTS_PER_MODULE * int(rng.integers(free // 3, max(free // 3 + 1, 2 * free // 3)))
-    ink[top : top + length, :DOTS_PER_MODULE] *= 0.03
+    wiped = np.zeros(inside.shape, np.float32)
+    wiped[DOTS_PER_MODULE:-DOTS_PER_MODULE, DOTS_PER_MODULE:-DOTS_PER_MODULE] = 1
+    wiped = cv2.GaussianBlur(wiped, (0, 0), DOTS_PER_MODULE / 2)
+    inside[:] = inside * (1 - wiped) + np.clip(drag + 0.18 * streaks, 0, 1) * wiped
 
 
 def _text_ink(lines: tuple[str, ...], symbol_height: int, below: bool) -> Ink:
-    """Lines of text, as high together as the symbol where they stand beside it."""
-    if not lines:
-        return np.zeros((0, 0), np.float32)
+    """Lines of text, at most as high together as the symbol where they stand beside it."""
     pitch = 42 if below else min(symbol_height // len(lines), 46)
     size = round(0.7 * pitch)
     canvas = np.zeros((pitch * len(lines), 40 * size), np.uint8)
@@ -133,7 +119,7 @@ def _text_ink(lines: tuple[str, ...], symbol_height: int, below: bool) -> Ink:
     for row, line in enumerate(lines):
         (end, _), _ = cv2.putText(canvas, line, (2, row * pitch + round(0.8 * pitch)), (255,), font, size, 600)
         right = max(right, int(end) + 2)
-    return canvas[:, : min(right, canvas.shape[1])].astype(np.float32) / 255
+    return np.asarray(canvas[:, : min(right, canvas.shape[1])], np.float32) / np.float32(255)
 
 
 def _deposit(ink: Ink, symbol: tuple[int, int, int, int], job: Job, rng: np.random.Generator) -> Ink:
@@ -150,7 +136,7 @@ def _deposit(ink: Ink, symbol: tuple[int, int, int, int], job: Job, rng: np.rand
     if defects.smeared:
         left, top, width, height = symbol
         edge = 2 * DOTS_PER_MODULE
-        window = (slice(top + edge, top + height - edge), slice(left + edge, left + width - edge))
+        window = (slice(top + edge, top + height - edge), slice(left + width // 4, left + width - edge))
         out[window] = soft[window]
     for dot in defects.dead_dots:
         out[symbol[1] + dot] = 0
@@ -159,9 +145,9 @@ def _deposit(ink: Ink, symbol: tuple[int, int, int, int], job: Job, rng: np.rand
     cloud = cv2.resize(
         rng.standard_normal((ink.shape[0] // 8 + 2, ink.shape[1] // 8 + 2), dtype=np.float32), (ink.shape[1], ink.shape[0])
     )
-    out *= defects.density * (1 - mottle * np.abs(cloud))
+    out *= np.float32(defects.density) * (1 - np.float32(mottle) * np.abs(cloud))
     if defects.blur_modules:
-        out = cv2.GaussianBlur(out, (0, 0), defects.blur_modules * DOTS_PER_MODULE)
+        out = np.asarray(cv2.GaussianBlur(out, (0, 0), defects.blur_modules * DOTS_PER_MODULE), np.float32)
     return out
 
 

@@ -61,15 +61,17 @@ class Shot:
 
 
 def make_scenes(batch: Batch, seed: int, stocks: tuple[Stock, ...] = STOCKS) -> list[Scene]:
-    """One scene for each stock, its free field as large as the batch's print needs."""
+    """One scene for each stock, its free field as large as the batch's print, or a double one, needs."""
     sample = (("01", batch.gtin), ("17", batch.expiry), ("10", batch.lot), ("21", "0" * 12))
     scenes = []
     for number, stock in enumerate(stocks):
         rng = np.random.default_rng([seed, 2, number])
         lines = (f"PC {batch.gtin}", "SN MMMM00000000", f"LOT {batch.lot}", "EXP 00/0000")
-        ink = lay_down(Job((module_matrix(Content(sample), stock.size),), lines, stock.below), rng).ink
-        scale = stock.px_per_module / DOTS_PER_MODULE
-        scenes.append(make_scene(stock, batch.product, (round(ink.shape[1] * scale), round(ink.shape[0] * scale)), rng))
+        bits = module_matrix(Content(sample), stock.size)
+        jobs = (Job((bits,), lines, stock.below), Job((bits, bits), (), stock.below))
+        shapes = np.array([lay_down(job, rng).ink.shape for job in jobs])
+        height, width = np.rint(shapes.max(axis=0) * stock.px_per_module / DOTS_PER_MODULE).astype(int)
+        scenes.append(make_scene(stock, batch.product, (int(width), int(height)), rng))
     return scenes
 
 

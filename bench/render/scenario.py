@@ -16,6 +16,8 @@ BAD_KINDS = (
     "NO_SYMBOL",
     "LOW_GRADE",
     "WRONG_LOT",
+    "NO_SYMBOL",
+    "LOW_GRADE",
     "DUPLICATE_SERIAL",
     "NOT_DECODED",
     "WRONG_EXPIRY",
@@ -28,7 +30,8 @@ BAD_KINDS = (
     "WRONG_SYMBOL_COUNT",
     "MISSING_ELEMENT|WRONG_LOT",
 )
-"""First reasons a bad pack must be rejected with; a bar stands where the reader may see either first (a swallowed element)."""
+"""First reasons a bad pack must be rejected with; a bar stands where the reader may see either first (a swallowed
+element). What happens most on a line stands twice."""
 
 _SERIAL_ALPHABET = "0123456789ABCDEFGHKMNPRTUVWXYZ"
 _SERIAL_LENGTH = 12
@@ -89,7 +92,7 @@ def make_plan(
 ) -> Plan:
     """`count` packs of which about `bad_share` are bad, each kind in turn; `pool`: the order's own serials."""
     rng = np.random.default_rng([seed, 1])
-    bad_at = _bad_places(count, bad_share, rng) if kinds else {}
+    bad_at = _bad_places(count, bad_share, rng) if kinds else set()
     serials = _Serials(rng, pool)
     packs: list[Pack] = []
     good: list[Pack] = []
@@ -104,7 +107,8 @@ def make_plan(
         kind = turns.pop()
         if kind == "DUPLICATE_SERIAL" and not good:
             kind, turns = turns.pop(0) if turns else kind, [*turns, kind]
-        packs.append(_bad(kind, batch, serials, good, bad_at[index], rng))
+        turn = sum(pack.kind == kind for pack in packs)
+        packs.append(_bad(kind, batch, serials, good, turn, rng))
     return Plan(batch, tuple(packs), tuple(serials.allocated))
 
 
@@ -135,12 +139,10 @@ class _Serials:
                 return serial
 
 
-def _bad_places(count: int, share: float, rng: np.random.Generator) -> dict[int, int]:
-    """Index -> running number of the bad packs, one at a random place of each stretch."""
-    total = round(count * share)
-    edges = np.linspace(0, count, total + 1)
-    places = [int(rng.integers(int(low), max(int(high), int(low) + 1))) for low, high in itertools.pairwise(edges)]
-    return {place: number for number, place in enumerate(sorted(set(places)))}
+def _bad_places(count: int, share: float, rng: np.random.Generator) -> set[int]:
+    """Indices of the bad packs: one at a random place of each stretch."""
+    edges = np.linspace(0, count, round(count * share) + 1)
+    return {int(rng.integers(int(low), max(int(high), int(low) + 1))) for low, high in itertools.pairwise(edges)}
 
 
 def _elements(gtin: str, expiry: str, lot: str, serial: str) -> tuple[tuple[str, str], ...]:
@@ -153,12 +155,23 @@ def _lines(gtin: str, expiry: str, lot: str, serial: str) -> tuple[str, ...]:
 
 def _good(batch: Batch, serial: str, rng: np.random.Generator) -> Pack:
     fields = (batch.gtin, batch.expiry, batch.lot, serial)
-    dead = (int(rng.integers(3, 17)) * DOTS_PER_MODULE + int(rng.integers(1, 11)),) if rng.random() < 0.12 else ()
-    defects = Defects(growth=float(rng.uniform(-0.06, 0.08)), stretch=float(rng.uniform(-0.006, 0.012)), dead_dots=dead)
-    return Pack(GOOD, (Content(_elements(*fields)),), _lines(*fields), defects)
+    return Pack(GOOD, (Content(_elements(*fields)),), _lines(*fields), _wear(rng))
 
 
-def _bad(kind: str, batch: Batch, serials: _Serials, good: list[Pack], number: int, rng: np.random.Generator) -> Pack:
+def _wear(rng: np.random.Generator) -> Defects:
+    """What a sound print shows of its printer: some growth, at times a dead nozzle or two, ink a little thin or run."""
+    dead = int(rng.choice((0, 0, 0, 0, 0, 0, 1, 1, 2)))
+    rows = (int(module) * DOTS_PER_MODULE + int(rng.integers(1, 11)) for module in rng.integers(2, 14, dead))
+    return Defects(
+        growth=float(rng.uniform(-0.10, 0.14)),
+        stretch=float(rng.uniform(-0.01, 0.025)),
+        density=float(rng.uniform(0.92, 1.0)),
+        dead_dots=tuple(rows),
+        blur_modules=float(rng.uniform(0.06, 0.16)) if rng.random() < 0.25 else 0.0,
+    )
+
+
+def _bad(kind: str, batch: Batch, serials: _Serials, good: list[Pack], turn: int, rng: np.random.Generator) -> Pack:
     """A pack that must be refused for `kind` first; all else about it is right."""
     if kind == "DUPLICATE_SERIAL":
         return replace(good[int(rng.integers(len(good)))], kind=kind, defects=Defects(growth=float(rng.uniform(-0.04, 0.06))))
@@ -181,7 +194,7 @@ def _bad(kind: str, batch: Batch, serials: _Serials, good: list[Pack], number: i
     if kind == "NOT_DECODED":
         return replace(pack, defects=Defects(smeared=True))
     if kind == "LOW_GRADE":
-        return replace(pack, defects=_low_grade(number, rng))
+        return replace(pack, defects=_low_grade(turn, rng))
     if kind == "NOT_GS1":
         return replace(pack, contents=(replace(pack.contents[0], plain=True),))
     if kind == "WRONG_SYMBOL_COUNT":
@@ -196,11 +209,13 @@ def _bad(kind: str, batch: Batch, serials: _Serials, good: list[Pack], number: i
     return pack
 
 
-def _low_grade(number: int, rng: np.random.Generator) -> Defects:
-    """Readable but too poor (ISO/IEC 15415): faint ink, or a finder bar rubbed off over more than 17 % of its length."""
-    if number % 2 == 0:
-        return Defects(density=float(rng.uniform(0.30, 0.35)))
-    return Defects(bar_gap=float(rng.uniform(0.24, 0.28)))
+def _low_grade(turn: int, rng: np.random.Generator) -> Defects:
+    """Readable but too poor (ISO/IEC 15415): faint ink (SC < 0.4), drawn out in one axis (AN > 0.12), run ink (MOD)."""
+    return (
+        Defects(density=float(rng.uniform(0.32, 0.37))),
+        Defects(stretch=float(rng.uniform(0.145, 0.165))),
+        Defects(blur_modules=float(rng.uniform(0.40, 0.44))),
+    )[turn % 3]
 
 
 def _other(lot: str, rng: np.random.Generator) -> str:

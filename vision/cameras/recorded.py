@@ -14,6 +14,7 @@ import csv
 import io
 import time
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -147,7 +148,7 @@ class Recording:
 def _bytes_of(path: Path, archive: zipfile.ZipFile | None, name: str) -> bytes:
     try:
         return (path / name).read_bytes() if archive is None else archive.read(name)
-    except (OSError, zipfile.BadZipFile, KeyError, RuntimeError, NotImplementedError) as error:
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:
         raise RecordingError(f"{path}: {name}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
@@ -231,13 +232,13 @@ class RecordedCamera:
         rate_hz: float = 0.0,
         loop: bool = False,
         start_at: int = 0,
-        encoder_counts_per_pack: int = 0,
+        encoder_counts_per_pack: float = 0.0,
     ) -> None:
         if not (0 <= rate_hz < float("inf")):
             raise RecordingError(f"recorded camera: rate_hz {rate_hz} is wrong: expected 0 (full speed) or more")
         if not 0 <= start_at < len(recording):
             raise RecordingError(f"recorded camera: start_at {start_at} is wrong: the recording has {len(recording)} frames")
-        if encoder_counts_per_pack < 0:
+        if not 0 <= encoder_counts_per_pack < float("inf"):
             raise RecordingError(f"recorded camera: encoder_counts_per_pack {encoder_counts_per_pack} is wrong: expected 0 or more")
         self.width, self.height = recording.width, recording.height
         self.user_outputs: dict[str, bool] = {}
@@ -277,7 +278,7 @@ class RecordedCamera:
             frame_id=self._taken,
             arrival_ns=time.monotonic_ns(),
             device_timestamp_ns=due_ns if self._period_ns else None,
-            encoder_count=self._taken * self._counts_per_pack if self._counts_per_pack else None,
+            encoder_count=round(self._taken * self._counts_per_pack) if self._counts_per_pack else None,
         )
 
     def set_user_output(self, output: str, value: bool) -> None:
