@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from math import atan2, cos, sin
+from typing import Any
 
 from kernels._jit import array, f32, f64, i32, i64, kernel
 
 
 @kernel(i64(array(f32, 3), array(f32, 2), array(f64, 1), i64, array(i32, 2), array(i32, 2), array(f64, 2)))
-def cut_blocks(blocks, both, levels, least, seen, stack, out):  # type: ignore[no-untyped-def]
+def cut_blocks(blocks: Any, both: Any, levels: Any, least: Any, seen: Any, stack: Any, out: Any) -> Any:
     """The 8-connected parts of the map that lie above each level, with their direction and extent along it.
 
     blocks: (5, rows, columns) float32, as from `block_gradients`. both: (rows, columns) float32, the map that is cut. levels: (n,)

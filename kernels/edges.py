@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import void
 
 from kernels._jit import array, f32, f64, helper, i64, kernel, pixels
@@ -12,7 +14,7 @@ BLOCK = 8
 
 
 @kernel(void(pixels, array(f32, 2), array(f32, 3)))
-def block_gradients(picture, sums, out):  # type: ignore[no-untyped-def]
+def block_gradients(picture: Any, sums: Any, out: Any) -> Any:
     """Gradient energy of each 8x8 block and its second and fourth circular harmonics.
 
     picture: (h, w) uint8. sums: (5, w) float32 scratch. out: (5, h // 8, w // 8) float32, sums over the block of
@@ -44,7 +46,7 @@ def block_gradients(picture, sums, out):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _crossing(picture, ax, ay, bx, by, least):  # type: ignore[no-untyped-def]
+def _crossing(picture: Any, ax: Any, ay: Any, bx: Any, by: Any, least: Any) -> Any:
     """Where the grey between the points a and b passes their mean, as -0.5 .. 0.5 of the way from the middle; 9 = nowhere."""
     first = bilinear(picture, ax, ay)
     last = bilinear(picture, bx, by)
@@ -66,7 +68,7 @@ def _crossing(picture, ax, ay, bx, by, least):  # type: ignore[no-untyped-def]
 
 
 @kernel(void(pixels, array(f64, 3, True), f64, array(f32, 3), array(f32, 3)))
-def grid_edges(picture, grid, least, across, down):  # type: ignore[no-untyped-def]
+def grid_edges(picture: Any, grid: Any, least: Any, across: Any, down: Any) -> Any:
     """Where the printed edges lie relative to the grid's lines.
 
     picture: (h, w) uint8. grid: (rows + 1, columns + 1, 2) float64, module corners x, y in pixels. least: grey levels
@@ -93,7 +95,7 @@ def grid_edges(picture, grid, least, across, down):  # type: ignore[no-untyped-d
 
 
 @helper
-def _add(normal, right, row, value, weight):  # type: ignore[no-untyped-def]
+def _add(normal: Any, right: Any, row: Any, value: Any, weight: Any) -> Any:
     for i in range(10):
         right[i] += weight * row[i] * value
         for j in range(10):
@@ -101,7 +103,7 @@ def _add(normal, right, row, value, weight):  # type: ignore[no-untyped-def]
 
 
 @kernel(i64(array(f32, 3), array(f32, 3), f64, array(f64, 1), array(f64, 1), array(f64, 2), array(f64, 1)))
-def projective_fit(across, down, reach, before, row, normal, right):  # type: ignore[no-untyped-def]
+def projective_fit(across: Any, down: Any, reach: Any, before: Any, row: Any, normal: Any, right: Any) -> Any:
     """Normal equations of the small projective shift that explains the offsets of `grid_edges`; returns the edges used.
 
     across, down: as from `grid_edges`. reach: offsets further than this from the shift `before` (10,) are left out.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import void
 
 from kernels._jit import array, f32, f64, helper, i64, kernel
@@ -11,7 +13,7 @@ STRIP = 8
 
 
 @kernel(f64(array(f32, 2), array(f32, 2)))
-def strip_edges(patch, out):  # type: ignore[no-untyped-def]
+def strip_edges(patch: Any, out: Any) -> Any:
     """Mean horizontal slope of each strip of 8 rows, at each column.
 
     patch: (rows, columns) float32. out: (rows // 8, columns) float32: mean over the strip of (right neighbour - left
@@ -31,7 +33,7 @@ def strip_edges(patch, out):  # type: ignore[no-untyped-def]
 
 
 @kernel(void(array(f32, 2), f64, array(f32, 2)))
-def consistency(strips, knee, out):  # type: ignore[no-untyped-def]
+def consistency(strips: Any, knee: Any, out: Any) -> Any:
     """Slopes pressed into -1 .. 1 as s / (|s| + knee): says that there is an edge and its sign, hardly how strong it is."""
     for k in range(strips.shape[0]):
         for x in range(strips.shape[1]):
@@ -39,7 +41,7 @@ def consistency(strips, knee, out):  # type: ignore[no-untyped-def]
 
 
 @kernel(void(array(f32, 2), f64, i64, f64, array(f32, 2), array(f32, 3)))
-def straight_runs(edges, steepest, slopes, price, running, out):  # type: ignore[no-untyped-def]
+def straight_runs(edges: Any, steepest: Any, slopes: Any, price: Any, running: Any, out: Any) -> Any:
     """The best nearly vertical run of edges of one sign through each column.
 
     edges: (strips, columns) float32 from `consistency`. A line runs through column x at the middle strip with one of
@@ -59,7 +61,7 @@ def straight_runs(edges, steepest, slopes, price, running, out):  # type: ignore
             slope = f32(-steepest + 2.0 * steepest * index / max(1, slopes - 1))
             sums[:] = 0
             for k in range(strips):
-                shift = int(round(slope * (k - middle)))
+                shift = round(slope * (k - middle))
                 at = f32(k)
                 # No branches, so that the compiler takes eight columns at a time.
                 for x in range(max(0, -shift), min(columns, columns - shift)):
@@ -76,7 +78,7 @@ def straight_runs(edges, steepest, slopes, price, running, out):  # type: ignore
 
 
 @helper
-def _peak(strips, k, x, sign):  # type: ignore[no-untyped-def]
+def _peak(strips: Any, k: Any, x: Any, sign: Any) -> Any:
     """The sub-pixel place of the steepest slope of this sign within two columns of x, and its height."""
     columns = strips.shape[1]
     best = -1
@@ -98,7 +100,7 @@ def _peak(strips, k, x, sign):  # type: ignore[no-untyped-def]
 
 
 @kernel(i64(array(f32, 2), array(f32, 3), i64, f64, array(f64, 2)))
-def pick_lines(strips, runs, most, least, out):  # type: ignore[no-untyped-def]
+def pick_lines(strips: Any, runs: Any, most: Any, least: Any, out: Any) -> Any:
     """The best lines of `straight_runs`, each alone in its neighbourhood and fitted to sub-pixel edge places.
 
     strips: (strips, columns) float32 slopes from `strip_edges`. runs: (2, 4, columns) from `straight_runs`; scores taken are set
@@ -126,7 +128,7 @@ def pick_lines(strips, runs, most, least, out):  # type: ignore[no-untyped-def]
         last = int(runs[which, 3, at])
         w = sk = sx = skk = skx = 0.0
         for k in range(first, last + 1):
-            x, height = _peak(strips, k, at + int(round(slope * (k - middle))), direction)
+            x, height = _peak(strips, k, at + round(slope * (k - middle)), direction)
             if height > 0:
                 w += height
                 sk += height * k
@@ -152,7 +154,7 @@ def pick_lines(strips, runs, most, least, out):  # type: ignore[no-untyped-def]
 
 
 @kernel(i64(array(f64, 2), i64, array(f64, 2), i64, f64, f64, array(f64, 2)))
-def pair_lines(upright, upright_count, level, level_count, shortest, gap, out):  # type: ignore[no-untyped-def]
+def pair_lines(upright: Any, upright_count: Any, level: Any, level_count: Any, shortest: Any, gap: Any, out: Any) -> Any:
     """Pairs of an upright and a level line that can be the solid sides of a finder.
 
     upright, level: lines from `pick_lines`; the level ones with x and y exchanged. shortest: length of a side, gap: how far a
@@ -198,7 +200,7 @@ def pair_lines(upright, upright_count, level, level_count, shortest, gap, out): 
 
 
 @helper
-def _side(first, last, start, end):  # type: ignore[no-untyped-def]
+def _side(first: Any, last: Any, start: Any, end: Any) -> Any:
     """How much of a side from start to end a run covers, less a fourth of what it runs on beyond both ends."""
     length = max(end - start, 1.0)
     covered = max(0.0, min(last, end) - max(first, start)) / length
@@ -207,7 +209,7 @@ def _side(first, last, start, end):  # type: ignore[no-untyped-def]
 
 
 @kernel(i64(array(f64, 2), i64, array(f64, 2), i64, f64, array(f64, 2)))
-def quad_lines(upright, upright_count, level, level_count, shortest, out):  # type: ignore[no-untyped-def]
+def quad_lines(upright: Any, upright_count: Any, level: Any, level_count: Any, shortest: Any, out: Any) -> Any:
     """Fours of lines that can be the outline of a symbol: on all sides the same change from outside to inside.
 
     upright, level: lines from `pick_lines`; the level ones with x and y exchanged. shortest: length of a side, in patch pixels.
@@ -241,7 +243,7 @@ def quad_lines(upright, upright_count, level, level_count, shortest, out):  # ty
                     right = _side(upright[j, 4], upright[j, 5], corners[3], corners[5])
                     top = _side(level[k, 4], level[k, 5], corners[0], corners[2])
                     bottom = _side(level[m, 4], level[m, 5], corners[6], corners[4])
-                    if min(min(left, right), min(top, bottom)) < 0.25:
+                    if min(left, right, top, bottom) < 0.25:
                         continue
                     out[count, 0] = left + right + top + bottom
                     out[count, 1] = -upright[i, 0]

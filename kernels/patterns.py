@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import cos, pi, sin, sqrt
+from typing import Any
 
 from numba import void
 
@@ -11,7 +12,7 @@ from kernels.sampling import bilinear
 
 
 @kernel(void(array(f32, 1), f64, f64, f64, array(f64, 1)))
-def comb_scores(profile, origin, shortest, ratio, out):  # type: ignore[no-untyped-def]
+def comb_scores(profile: Any, origin: Any, shortest: Any, ratio: Any, out: Any) -> Any:
     """How far the energy of a profile lies on the teeth of combs of different pitch.
 
     profile: (n,) float32 energies from `edge_profile`, limited here to three times their mean. origin: place of the first
@@ -37,7 +38,7 @@ def comb_scores(profile, origin, shortest, ratio, out):  # type: ignore[no-untyp
 
 
 @helper
-def _projective(quad, h):  # type: ignore[no-untyped-def]
+def _projective(quad: Any, h: Any) -> Any:
     """The map of the unit square to a quad (corner, end of u, opposite, end of v), as h[0..7]."""
     sum_x = quad[0, 0] - quad[1, 0] + quad[2, 0] - quad[3, 0]
     sum_y = quad[0, 1] - quad[1, 1] + quad[2, 1] - quad[3, 1]
@@ -59,13 +60,13 @@ def _projective(quad, h):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _grey(picture, h, u, v):  # type: ignore[no-untyped-def]
+def _grey(picture: Any, h: Any, u: Any, v: Any) -> Any:
     w = h[6] * u + h[7] * v + 1.0
     return bilinear(picture, (h[0] * u + h[1] * v + h[2]) / w, (h[3] * u + h[4] * v + h[5]) / w)
 
 
 @helper
-def _dashed(picture, h, count, depth, outside, along_u, light):  # type: ignore[no-untyped-def]
+def _dashed(picture: Any, h: Any, count: Any, depth: Any, outside: Any, along_u: Any, light: Any) -> Any:
     """Agreement of one dashed side, -1 to 1, and of the quiet zone beside it; count modules, from the solid side on."""
     agree = 0.0
     size = 1e-9
@@ -89,13 +90,14 @@ def _dashed(picture, h, count, depth, outside, along_u, light):  # type: ignore[
 
 
 @kernel(void(pixels, array(f64, 3), array(i32, 2), f64, f64, i64, array(f64, 2)))
-def match_clocks(picture, quads, shape, light, reach, steps, out):  # type: ignore[no-untyped-def]
+def match_clocks(picture: Any, quads: Any, shape: Any, light: Any, reach: Any, steps: Any, out: Any) -> Any:
     """How well the dashed sides fit, for each quad and shape, with the opposite corner moved about.
 
-    picture: (h, w) uint8. quads: (n, 4, 2) float64, x, y in pixels of the corner of the L, the end along u, the opposite corner,
-    the end along v. shape: (n, 2) int32, modules along u and v. light: +1 dark finder, -1 light finder. reach: how far the
-    opposite corner is moved, in modules, in 2 * steps + 1 places per axis. out: (n, 3) float64: score, moves along u and v, in modules. A score is the
-    agreement (1 = perfect) less what chance reaches with so few modules; -2 where one side disagrees.
+    picture: (h, w) uint8. quads: (n, 4, 2) float64, x, y in pixels of the corner of the L, the end along u, the opposite
+    corner, the end along v. shape: (n, 2) int32, modules along u and v. light: +1 dark finder, -1 light finder. reach: how
+    far the opposite corner is moved, in modules, in 2 * steps + 1 places per axis. out: (n, 3) float64: score, moves along u
+    and v in modules. A score is the agreement (1 = perfect) less what chance reaches with so few modules; -2 where one side
+    disagrees.
     """
     h = [0.0] * 8
     for n in range(quads.shape[0]):

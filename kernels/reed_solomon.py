@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -26,14 +28,14 @@ EXP, LOG = _tables()
 
 
 @helper
-def _multiply(a, b):  # type: ignore[no-untyped-def]
+def _multiply(a: Any, b: Any) -> Any:
     if a == 0 or b == 0:
         return 0
     return EXP[LOG[a] + LOG[b]]
 
 
 @helper
-def _at(poly, length, power):  # type: ignore[no-untyped-def]
+def _at(poly: Any, length: Any, power: Any) -> Any:
     """The polynomial (lowest term first) at a^power."""
     total = 0
     for index in range(length):
@@ -43,7 +45,7 @@ def _at(poly, length, power):  # type: ignore[no-untyped-def]
 
 
 @helper
-def _locator(syndromes, check, start, erasure_count, gamma):  # type: ignore[no-untyped-def]
+def _locator(syndromes: Any, check: Any, start: Any, erasure_count: Any, gamma: Any) -> Any:
     """Berlekamp and Massey, begun from the erasure locator gamma: (errata locator, its degree)."""
     current = gamma.copy()
     before = gamma.copy()
@@ -74,7 +76,7 @@ def _locator(syndromes, check, start, erasure_count, gamma):  # type: ignore[no-
 
 
 @helper
-def _correct_one(words, first, stride, count, check, erased):  # type: ignore[no-untyped-def]
+def _correct_one(words: Any, first: Any, stride: Any, count: Any, check: Any, erased: Any) -> Any:
     """One block, in place: the number of codewords changed, or -1. words[first + stride * k], k = 0 the highest power."""
     syndromes = np.zeros(check, np.int32)
     clean = True
@@ -137,7 +139,7 @@ def _correct_one(words, first, stride, count, check, erased):  # type: ignore[no
 
 
 @kernel(boolean(array(u8, 1), array(boolean, 1), i64, i64, array(i32, 1)))
-def correct_blocks(words, erased, blocks, check, changed):  # type: ignore[no-untyped-def]
+def correct_blocks(words: Any, erased: Any, blocks: Any, check: Any, changed: Any) -> Any:
     """Corrects interleaved blocks in place and says whether all could be.
 
     words: (total,) uint8, codeword k belongs to block k % blocks; where a block cannot be corrected its words stay.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from numba import void
 
 from kernels._jit import array, f32, f64, helper, i64, kernel, pixels
 
 
 @helper
-def bilinear(picture, x, y):  # type: ignore[no-untyped-def]
+def bilinear(picture: Any, x: Any, y: Any) -> Any:
     """The grey at (x, y), pixel centres at integers; outside, the nearest pixel's."""
     height, width = picture.shape
     x = min(max(x, 0.0), width - 1.0)
@@ -25,7 +27,7 @@ def bilinear(picture, x, y):  # type: ignore[no-untyped-def]
 
 
 @helper
-def grid_point(grid, row, column):  # type: ignore[no-untyped-def]
+def grid_point(grid: Any, row: Any, column: Any) -> Any:
     """The place (x, y) of the grid coordinate (row, column): linear inside a module, continued outside the symbol."""
     r = min(max(int(row), 0), grid.shape[0] - 2)
     c = min(max(int(column), 0), grid.shape[1] - 2)
@@ -41,7 +43,7 @@ def grid_point(grid, row, column):  # type: ignore[no-untyped-def]
 
 
 @kernel(void(pixels, f64, f64, f64, f64, f64, f64, array(f32, 2)))
-def turn_upright(picture, x0, y0, right_x, right_y, down_x, down_y, out):  # type: ignore[no-untyped-def]
+def turn_upright(picture: Any, x0: Any, y0: Any, right_x: Any, right_y: Any, down_x: Any, down_y: Any, out: Any) -> Any:
     """A patch of the picture along two axes: out[j, i] = grey at (x0, y0) + i (right_x, right_y) + j (down_x, down_y).
 
     picture: (h, w) uint8; out: (rows, columns) float32; places in pixels, outside the nearest pixel's grey.
@@ -52,7 +54,7 @@ def turn_upright(picture, x0, y0, right_x, right_y, down_x, down_y, out):  # typ
 
 
 @kernel(void(pixels, array(f64, 3, True), f64, i64, array(f32, 2)))
-def sample_modules(picture, grid, aperture, points, out):  # type: ignore[no-untyped-def]
+def sample_modules(picture: Any, grid: Any, aperture: Any, points: Any, out: Any) -> Any:
     """Mean grey of each module and of the ring of modules around the symbol.
 
     picture: (h, w) uint8. grid: (rows + 1, columns + 1, 2) float64, module corners x, y in pixels. aperture: side of the square
@@ -71,7 +73,7 @@ def sample_modules(picture, grid, aperture, points, out):  # type: ignore[no-unt
 
 
 @kernel(void(pixels, f64, f64, f64, f64, f64, f64, i64, array(f32, 1)))
-def edge_profile(picture, x0, y0, along_x, along_y, down_x, down_y, lines, out):  # type: ignore[no-untyped-def]
+def edge_profile(picture: Any, x0: Any, y0: Any, along_x: Any, along_y: Any, down_x: Any, down_y: Any, lines: Any, out: Any) -> Any:
     """Edge energy along an axis, summed over parallel lines: where grid lines lie across the axis.
 
     picture: (h, w) uint8. out: (n,) float32: entry i is the sum over `lines` lines of the squared difference of the greys

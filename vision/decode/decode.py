@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,6 +38,8 @@ def decode(pixels: Pixels, search: Search, work: Workspace) -> list[Found]:
         return []
     frame, factor, margin = _roomy(np.ascontiguousarray(pixels))
     found = _decode_frame(frame, search, work)
+    if search.second_opinion_ms > 0 and sum(entry[2] is not None for entry in found) < (search.symbol_count or 1):
+        found = _asked(frame, found, search, work)
     if factor > 1 or margin:
         found = [(_in_small(symbol, factor, margin), modules, reading) for symbol, modules, reading in found]
     return _reading_order(found)
@@ -82,7 +86,25 @@ def _decode_frame(frame: Pixels, search: Search, work: Workspace) -> list[Found]
     return read
 
 
-def _attempt(picture: Pixels, candidate: Candidate, work: Workspace, effort: Effort) -> tuple[Found | None, tuple[float, Found] | None]:
+def _asked(frame: Pixels, found: list[Found], search: Search, work: Workspace) -> list[Found]:
+    """The findings with what libdmtx can add: places where our own sampling then passes error correction."""
+    read = [entry for entry in found if entry[2] is not None]
+    for hint in work.second_opinion.ask(frame, search.symbol_count or 1, search.second_opinion_ms):
+        for inverted in (False, True):
+            if search.polarity == ("dark" if inverted else "light"):
+                continue
+            candidate = Candidate(hint.quad, hint.columns, hint.rows, inverted, 0.0)
+            result, _ = _attempt(frame, candidate, work, Effort(search.effort))
+            if result is not None and not _twice(result[0], read):
+                symbol, modules, reading = result
+                read.append((symbol, modules, replace(reading, rescue="libdmtx") if reading else None))
+                break
+    return read + [entry for entry in found if entry[2] is None and not _twice(entry[0], read)]
+
+
+def _attempt(
+    picture: Pixels, candidate: Candidate, work: Workspace, effort: Effort
+) -> tuple[Found | None, tuple[float, Found] | None]:
     """Tries to read a candidate: (what was read, None), or (None, the finder with its evidence where that is convincing)."""
     symbol = fit_grid(picture, candidate, work)
     if symbol is None:
@@ -166,14 +188,11 @@ def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize) -> tuple[flo
 def _twice(symbol: Symbol, found: list[Found]) -> bool:
     """Whether a symbol lies on one already found: the centre of either inside the other."""
     middle = symbol.corners.mean(axis=0)
-    for other, _, _ in found:
-        if covers(other.corners, *middle) or covers(symbol.corners, *other.corners.mean(axis=0)):
-            return True
-    return False
+    return any(covers(other.corners, *middle) or covers(symbol.corners, *other.corners.mean(axis=0)) for other, _, _ in found)
 
 
 def _reading_order(found: list[Found]) -> list[Found]:
-    """From top to bottom in lines, from left to right in a line; symbols share a line when their centres differ by less than half a side."""
+    """From top to bottom in lines, from left to right in a line; a line is what lies within half a symbol of its first."""
     rest = sorted(found, key=lambda entry: tuple(entry[0].corners.mean(axis=0)[::-1]))
     ordered: list[Found] = []
     while rest:

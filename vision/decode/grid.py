@@ -75,11 +75,11 @@ def _projective_shift(
     (top-left, top-right, bottom-right, bottom-left), the ten unknowns with all but the growth set to 0, and the edges used.
     """
     row, normal, right = np.zeros(10), np.zeros((10, 10)), np.zeros(10)
-    used = projective_fit(across, down, reach, before, row, normal, right)
+    used = int(projective_fit(across, down, reach, before, row, normal, right))
     if used < 20:
         return None
     normal[np.diag_indices(10)] += 0.5
-    solved = np.linalg.solve(normal, right)
+    solved: npt.NDArray[np.float64] = np.linalg.solve(normal, right).astype(np.float64)
     rows, columns = across.shape[1], down.shape[2]
     u = np.array((-1.0, 1.0, 1.0, -1.0))
     v = np.array((-1.0, -1.0, 1.0, 1.0))
@@ -99,7 +99,9 @@ def _moved(quad: Grid, moves: Grid, rows: int, columns: int) -> Grid:
     return _mapped(matrix, source[:, 0] + order[:, 0], source[:, 1] + order[:, 1])
 
 
-def _bent(picture: Pixels, grid: Grid, shift: npt.NDArray[np.float64], across: npt.NDArray[np.float32], down: npt.NDArray[np.float32]) -> Grid:
+def _bent(
+    picture: Pixels, grid: Grid, shift: npt.NDArray[np.float64], across: npt.NDArray[np.float32], down: npt.NDArray[np.float32]
+) -> Grid:
     """The grid moved to where the edges lie locally: each corner by the weighted mean of the offsets around it."""
     rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
     least = _least_difference(picture, grid)

@@ -48,8 +48,8 @@ PITCH_RATIO = 1.006
 class Candidate:
     """A finder hypothesis.
 
-    quad: (4, 2) float64, x and y in frame pixels of the corner of the L, the end of its level side, the opposite corner, the end of its
-        upright side; so ordered that an un-mirrored symbol has its columns along the level side.
+    quad: (4, 2) float64, x and y in frame pixels of the corner of the L, the end of its level side, the opposite corner, the
+        end of its upright side; so ordered that an un-mirrored symbol has its columns along the level side.
     columns, rows: modules along the level and the upright side.
     inverted: light finder on dark. score: agreement of the dashed sides, 0 to 1.
     """
@@ -103,7 +103,7 @@ def candidates(
         for corner in corners[:PAIRS]:
             if not effort.spend(1):
                 return
-            found += _hypotheses(pixels, corner, shapes, work)
+            found.extend(_hypotheses(pixels, corner, shapes, work))
         for candidate in sorted(found, key=lambda candidate: -candidate.score)[:PAIRS]:
             if not _taken(candidate, taken):
                 if not effort.spend(1):

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vision.decode.second_opinion import SecondOpinion
+
 POLARITIES = ("both", "dark", "light")
 
 
@@ -48,6 +50,19 @@ class Workspace:
 
     def __init__(self) -> None:
         self._memory: dict[str, npt.NDArray[np.uint8]] = {}
+        self._second_opinion: SecondOpinion | None = None
+
+    @property
+    def second_opinion(self) -> SecondOpinion:
+        """The child process that is asked for a second opinion; started when it is first asked."""
+        if self._second_opinion is None:
+            self._second_opinion = SecondOpinion()
+        return self._second_opinion
+
+    def close(self) -> None:
+        """Ends the child process, if there is one; the workspace can be used on."""
+        if self._second_opinion is not None:
+            self._second_opinion.close()
 
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
         """A C-contiguous array of this shape and type, content unknown, valid until the same name is asked for again."""
@@ -57,7 +72,8 @@ class Workspace:
         if memory is None or memory.size < size:
             memory = np.empty(size, np.uint8)
             self._memory[name] = memory
-        return memory[:size].view(kind).reshape(shape)
+        array: npt.NDArray[Any] = memory[:size].view(kind).reshape(shape)
+        return array
 
 
 class Effort:
