@@ -305,6 +305,44 @@ show(ids=[grab.frame_id for grab in grabs], counts=[grab.encoder_count for grab 
         assert result["nothing"] == "timeout"
 
 
+def test_a_trigger_changed_while_acquiring_leaves_no_hole(tmp_path: Path) -> None:
+    script = """
+Path("profile.toml").write_text(Path("profile.toml").read_text().replace('"Line0"', '"Software"'))
+camera = opened()
+camera.start()
+ids = []
+for delay in (0.0, 10.0, 20.0):
+    camera.nodes.set("TriggerDelay", delay)
+    for _ in range(2):
+        camera.nodes.set("TriggerSoftware", True)
+        ids.append(until(camera, GrabStatus.FRAME).frame_id)
+camera.nodes.set("AcquisitionFrameRateEnable", True)
+camera.nodes.set("AcquisitionFrameRate", 200.0)
+camera.nodes.set("TriggerMode", "Off")
+ids += [until(camera, GrabStatus.FRAME).frame_id for _ in range(4)]
+camera.close()
+show(ids=ids)
+"""
+    (result,) = run_python(script, tmp_path, simulated(tmp_path))
+    assert result["ids"] == list(range(1, 11))
+
+
+def test_the_folder_of_an_open_camera_is_not_prepared_again(tmp_path: Path) -> None:
+    script = """
+from vision.cameras.simulator import prepare
+camera = opened()
+camera.start()
+said = complaint(prepare, Path("camera"), frames=[np.zeros((8, 8), np.uint8)])
+show(said=said, still=until(camera, GrabStatus.FRAME).status.value)
+camera.close()
+show(said=complaint(prepare, Path("camera"), frames=[np.zeros((8, 8), np.uint8)]))
+"""
+    during, after = run_python(script, tmp_path, simulated(tmp_path))
+    assert during["said"].endswith("the simulated camera of this folder is open")
+    assert during["still"] == "frame"
+    assert after["said"] == "no complaint"
+
+
 def test_sixteen_bit_ids_wrap_and_begin_again(tmp_path: Path) -> None:
     script = """
 camera = opened()

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from vision.cameras.buffers import BufferReader
 from vision.cameras.camera import CameraError, Grab, GrabStatus
 from vision.cameras.nodes import FeatureInfo, Nodes
 from vision.cameras.profile import Profile, Readback, apply_profile
@@ -144,8 +143,6 @@ class GenicamCamera:
         self._incomplete = 0
         self._wait_ms = 0
         self._seen_ns = self._watched_ns = self._pinged_ns = 0
-        self._timestamp: Any = None
-        self._chunks: dict[str, Any] = {}
         self._harvester, self._words = _harvester(producers)
         try:
             self._open(producers, serial_number, user_id)
@@ -197,9 +194,11 @@ class GenicamCamera:
         enabled = {row.selected.partition("=")[2] for row in self.readback if row.feature == "ChunkEnable" and row.got}
         wanted = {"FrameID": "ChunkFrameID", "EncoderValue": "ChunkEncoderValue", "LineStatusAll": "ChunkLineStatusAll"}
         active = self.nodes.has("ChunkModeActive") and bool(self.nodes.get("ChunkModeActive"))
-        self._chunks = {
+        chunks = {
             node: self.nodes.node(node) for chunk, node in wanted.items() if active and chunk in enabled and self.nodes.has(node)
         }
+        self._reader = BufferReader(self.width, self.height, chunks, self._acquirer.device)
+        self._tells_access = self._access() is not None
         self._acquirer.timeout_period_on_client_fetch_call = 1.0  # never used by try_fetch; below the inner wait it only warns
         self._acquirer.num_buffers = self.profile.buffer_count
         self._count_incomplete()
@@ -248,6 +247,8 @@ class GenicamCamera:
                 buffer = self._acquirer.try_fetch(timeout=0.0005, is_raw=True)
                 if buffer is not None:
                     return self._take(buffer, into)
+            except CameraError as error:
+                raise CameraError(f"{self.name}: {error}") from None
             except Exception as error:  # GenTL's errors have no base that is stable over its versions
                 self._lost = _words(error)
             if not self._incomplete:
@@ -261,32 +262,19 @@ class GenicamCamera:
             self._acquirer.timeout_period_on_update_event_data_call = wait_ms
 
     def _take(self, buffer: Any, into: Pixels | None) -> Grab:
-        """Metadata first (they are gone once the buffer is queued), then the copy, then the buffer back without clearing it."""
+        """Reads a buffer and gives it back without clearing it; frame id and time are gone after that, so they are read first."""
         arrival_ns = self._seen_ns = time.monotonic_ns()
         try:
-            chunks = {name: int(node.value) for name, node in self._chunks.items()}
-            frame_id = chunks.get("ChunkFrameID")
-            if frame_id is None:
-                frame_id = int(buffer.frame_id)
-            timestamp_ns = self._timestamp_ns(buffer)
-            shape = (int(buffer.height), int(buffer.width))
-            whole = shape == (self.height, self.width)
-            if whole and into is not None:
-                size = self.width * self.height
-                pixels = np.frombuffer(buffer.raw_buffer, np.uint8, count=size, offset=int(buffer.image_offset))
-                np.copyto(into, pixels.reshape(shape))
+            return self._reader.read(buffer, into, arrival_ns)
         finally:
             buffer.parent.queue_buffer(buffer, False)
-        status = GrabStatus.FRAME if whole else GrabStatus.INCOMPLETE
-        detail = "" if whole else f"the frame is {shape[1]}x{shape[0]}, {self.width}x{self.height} was asked"
-        encoder, lines = chunks.get("ChunkEncoderValue"), chunks.get("ChunkLineStatusAll")
-        return Grab(status, frame_id, arrival_ns, timestamp_ns, encoder, lines, detail)
 
-    def _timestamp_ns(self, buffer: Any) -> int | None:
-        """The device's time of the frame; which way the producer gives it is found out with the first frame."""
-        if self._timestamp is None:
-            self._timestamp = _timestamp_reader(buffer, self._acquirer.device)
-        return self._timestamp(buffer)  # type: ignore[no-any-return]
+    def _access(self) -> int | None:
+        """The GenTL access status, None where the producer does not tell."""
+        try:
+            return int(self._acquirer.device.access_status)
+        except Exception:
+            return None
 
     def _watch(self) -> None:
         """Looks whether the camera is still there when no frame comes."""
@@ -295,11 +283,11 @@ class GenicamCamera:
             return
         self._watched_ns = now_ns
         try:
-            if int(self._acquirer.device.access_status) == _NO_ACCESS:
+            if self._tells_access and self._access() in (None, _NO_ACCESS):
                 self._lost = "lost: no access any more"
             elif now_ns - max(self._seen_ns, self._pinged_ns) >= _PING_NS:
                 self._pinged_ns = now_ns
-                self.nodes.get("Width")
+                self.nodes.read_through("Width")
         except Exception as error:
             self._lost = f"lost: {_words(error)}"
 
@@ -345,22 +333,6 @@ class GenicamCamera:
 def _words(error: BaseException) -> str:
     """The message of a GenTL or GenApi error on one line."""
     return " ".join(str(error).split()) or type(error).__name__
-
-
-def _timestamp_reader(buffer: Any, device: Any) -> Any:
-    """The cheapest way to a frame's device time in ns: the buffer's own, else its ticks, else none."""
-    try:
-        int(buffer.timestamp_ns)
-        return lambda frame: int(frame.timestamp_ns)
-    except Exception as error:
-        logging.getLogger(__name__).debug("no timestamp in ns: %s", _words(error))
-    try:
-        ns_per_tick = 1e9 / int(device.timestamp_frequency)
-        int(buffer.timestamp)
-        return lambda frame: round(int(frame.timestamp) * ns_per_tick)
-    except Exception as error:
-        logging.getLogger(__name__).debug("no timestamp: %s", _words(error))
-    return lambda frame: None
 
 
 def features(camera: GenicamCamera) -> list[FeatureInfo]:

@@ -64,6 +64,10 @@ class Nodes:
             raise CameraError(f"{name} cannot be read: {_words(error)}") from None
         return value
 
+    def read_through(self, name: str) -> None:
+        """Reads an integer from the camera itself, past any cache; the library's own error when that fails."""
+        self.node(name).get_value(False, True)
+
     def set(self, name: str, value: Value) -> None:
         node = self._known(name)
         kind = _kind(node)

@@ -7,13 +7,14 @@ is there then. Nothing here imports harvesters.
 
 from __future__ import annotations
 
+import os
 import struct
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 import numpy as np
 
@@ -112,10 +113,13 @@ def prepare(
             raise CameraError(f"simulated camera: {name} must be 1 to 63 printable bytes, got {text!r}")
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ("belt", "edges.csv"):
-        (folder / name).unlink(missing_ok=True)
-    with (folder / "frames.bin").open("wb") as file:
-        _write_frames(file, frames, backgrounds)
+    with (folder / "camera.lock").open("a") as lock:
+        _take_lock(lock, folder)
+        for name in ("belt", "edges.csv"):
+            (folder / name).unlink(missing_ok=True)
+        with (folder / "frames.new").open("wb") as file:
+            _write_frames(file, frames, backgrounds)
+        os.replace(folder / "frames.new", folder / "frames.bin")
     origin = time.monotonic_ns() - int(np.random.default_rng(seed).integers(10**9, 10**13))
     settings: dict[str, object] = {
         "serial_number": serial_number,
@@ -140,6 +144,16 @@ def prepare(
     path = folder / "simulator.txt"
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {ENVIRONMENT: str(path)}
+
+
+def _take_lock(lock: TextIO, folder: Path) -> None:
+    """The lock an open camera holds; with it, nobody opens the camera while its folder is made."""
+    import fcntl  # noqa: PLC0415 not on every platform that imports this module
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise CameraError(f"{folder}: the simulated camera of this folder is open") from None
 
 
 def read_edges(folder: Path) -> list[tuple[int, str, bool]]:

@@ -8,8 +8,8 @@
 pthread_cond_t engine_wake, frame_arrived;
 
 static pthread_t thread;
-static bool thread_runs, stop_asked;
-static int64_t stalled_until_ns;
+static bool thread_runs, stop_asked, rescheduled;
+static int64_t stalled_until_ns, next_number, first_of_ids;
 
 /* Condition variables that wait on the monotonic clock. */
 __attribute__((constructor)) static void make_conditions(void)
@@ -23,13 +23,13 @@ __attribute__((constructor)) static void make_conditions(void)
 }
 
 /* GigE Vision block ids of 16 bits run from 1 to 65535 and skip 0; longer ones count on. */
-static uint64_t frame_id_of(int64_t number, int64_t first)
+static uint64_t frame_id_of(int64_t number)
 {
-    uint64_t id = (uint64_t)(config.frame_id_restarts ? number - first : number);
+    uint64_t id = (uint64_t)(config.frame_id_restarts ? number - first_of_ids : number);
     return config.frame_id_bits == 16 ? id % 65535 + 1 : id + 1;
 }
 
-static void deliver(const Exposure *exposure, int64_t first)
+static void deliver(const Exposure *exposure)
 {
     stream.started++;
     log_exposure(exposure->time_ns, exposure->time_ns + (int64_t)(get_float(REG_EXPOSURE_TIME) * 1000));
@@ -43,7 +43,7 @@ static void deliver(const Exposure *exposure, int64_t first)
     memmove(stream.input, stream.input + 1, sizeof stream.input[0] * (size_t)--stream.input_count);
     Buffer *buffer = &stream.buffers[index];
     buffer->acquiring = true;
-    size_t filled = write_payload(buffer, exposure, frame_id_of(exposure->number, first));
+    size_t filled = write_payload(buffer, exposure, frame_id_of(exposure->number));
     buffer->acquiring = false;
     buffer->incomplete = filled < buffer->payload_size || fault_hits(FAULT_INCOMPLETE, exposure->number);
     buffer->filled = buffer->incomplete ? filled * 3 / 4 : filled; /* the last packets did not come */
@@ -75,9 +75,14 @@ static void *run(void *unused)
 {
     (void)unused;
     pthread_mutex_lock(&lock);
-    int64_t number = first_number(now_ns()), first = number;
     while (!stop_asked) {
-        Exposure exposure = next_exposure(number);
+        if (rescheduled) { /* ids that begin again with an acquisition go on within it */
+            int64_t number = first_number(now_ns());
+            first_of_ids += number - next_number;
+            next_number = number;
+            rescheduled = false;
+        }
+        Exposure exposure = next_exposure(next_number);
         const Fault *stall = fault_active(FAULT_STALL, now_ns());
         if (stall)
             stalled_until_ns = pack_time_ns(stall->pack) + stall->duration_ns;
@@ -86,8 +91,8 @@ static void *run(void *unused)
             wait_until(device_lost() ? INT64_MAX : due);
             continue;
         }
-        deliver(&exposure, first);
-        number++;
+        next_number++; /* first: while pixels are copied the trigger may be changed, which goes on from here */
+        deliver(&exposure);
     }
     pthread_mutex_unlock(&lock);
     return 0;
@@ -99,8 +104,10 @@ void engine_start(void)
     bool start = stream.grabbing && !thread_runs;
     if (start) {
         belt_start();
-        schedule_restart(now_ns());
+        schedule_restart(now_ns(), 0);
+        next_number = first_of_ids = 0;
         stop_asked = false;
+        rescheduled = true;
         stalled_until_ns = 0;
         thread_runs = pthread_create(&thread, 0, run, 0) == 0;
     }
@@ -117,4 +124,10 @@ void engine_stop(void)
     pthread_mutex_unlock(&lock);
     if (runs)
         pthread_join(thread, 0);
+}
+
+void engine_reschedule(int64_t at_ns)
+{
+    schedule_restart(at_ns, next_number);
+    rescheduled = true;
 }

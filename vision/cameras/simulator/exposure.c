@@ -7,7 +7,7 @@
 
 enum { TRIGGER_SOFTWARE, TRIGGER_LINE0, TRIGGER_ENCODER0 };
 
-static int64_t clock_start_ns;                    /* free run counts from here */
+static int64_t clock_start_ns, clock_start_number; /* free run counts from here */
 static int64_t software_ns[SOFTWARE_TRIGGERS_MAX]; /* times of the triggers not yet exposed, oldest first */
 static int64_t software_first, software_count;    /* number of the oldest, how many wait */
 
@@ -23,10 +23,12 @@ static int64_t frame_period_ns(void)
 /* Counts of the encoder between two exposures. */
 static int64_t counts_per_exposure(void) { return get_int(REG_ENCODER_DIVIDER) * get_int(REG_TRIGGER_DIVIDER); }
 
-void schedule_restart(int64_t at_ns)
+/* Exposures that no belt numbers, free running ones and those by software, go on from this number and this moment. */
+void schedule_restart(int64_t at_ns, int64_t number)
 {
     clock_start_ns = at_ns;
-    software_first = software_count = 0;
+    clock_start_number = software_first = number;
+    software_count = 0;
 }
 
 bool trigger_software(int64_t at_ns)
@@ -51,7 +53,7 @@ Exposure next_exposure(int64_t number)
     Exposure e = {number, number, INT64_MAX};
     int64_t delay = (int64_t)(get_float(REG_TRIGGER_DELAY) * 1000), counts, divider;
     if (!triggered()) {
-        e.time_ns = clock_start_ns + number * frame_period_ns();
+        e.time_ns = clock_start_ns + (number - clock_start_number) * frame_period_ns();
         return e;
     }
     switch (get_int(REG_TRIGGER_SOURCE)) {
@@ -87,7 +89,7 @@ Exposure next_exposure(int64_t number)
 int64_t first_number(int64_t at_ns)
 {
     if (!triggered() || get_int(REG_TRIGGER_SOURCE) == TRIGGER_SOFTWARE)
-        return 0;
+        return clock_start_number;
     int64_t number = get_int(REG_TRIGGER_SOURCE) == TRIGGER_LINE0 ? packs_passed(at_ns) / get_int(REG_TRIGGER_DIVIDER)
                                                                  : encoder_counts(at_ns) / counts_per_exposure();
     number = number > 2 ? number - 2 : 0; /* a delay may put an earlier pack's exposure after this moment */

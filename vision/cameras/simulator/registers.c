@@ -124,7 +124,7 @@ static int32_t act(uint32_t address, uint32_t first)
     case REG_ENCODER_RESET: encoder_zero = encoder_counts(now) / get_int(REG_ENCODER_DIVIDER); break;
     case REG_TRIGGER_MODE: case REG_TRIGGER_SOURCE: case REG_TRIGGER_DIVIDER: case REG_ENCODER_DIVIDER: case REG_ENCODER_SOURCE_A:
     case REG_TRIGGER_ACTIVATION: case REG_TRIGGER_DELAY: case REG_ACQUISITION_FRAME_RATE: case REG_ACQUISITION_FRAME_RATE_ENABLE:
-        schedule_restart(now);
+        engine_reschedule(now);
         break;
     default: break;
     }

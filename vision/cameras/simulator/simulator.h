@@ -132,10 +132,9 @@ void start_timer(int64_t at_ns);
 void log_exposure(int64_t start_ns, int64_t end_ns);
 int64_t counter_value(int64_t counter, int64_t at_ns);
 void reset_counter(int64_t counter, int64_t at_ns);
-void count_exposure(void);
 
 /* exposure.c */
-void schedule_restart(int64_t at_ns);
+void schedule_restart(int64_t at_ns, int64_t number);
 bool trigger_software(int64_t at_ns);
 Exposure next_exposure(int64_t number);
 int64_t first_number(int64_t at_ns);
@@ -147,5 +146,6 @@ size_t write_payload(Buffer *buffer, const Exposure *exposure, uint64_t frame_id
 /* engine.c */
 void engine_start(void);
 void engine_stop(void);
+void engine_reschedule(int64_t at_ns); /* the trigger was changed; called with the lock held */
 
 #endif
