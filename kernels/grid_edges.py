@@ -30,6 +30,9 @@ LEAST_EDGES = 0.5
 RIDGE = 0.1
 """Pull of a line towards its neighbourhood, in edges: keeps a stretch without edges quiet; rounds take the rest of it back."""
 
+SLOPE_RIDGE = 0.5
+"""Pull of the neighbourhood's slopes towards none: where edges lie to one side only, a plane must not be thrown far."""
+
 OUTLIER = 0.35
 """Modules from the line at which an edge no longer counts (Tukey's biweight): a stain's edge is none of the grid's."""
 
@@ -304,7 +307,7 @@ def line_moments(edges: Floats, shifts: Floats, robust: int, values: Floats, mom
 @helper
 def local_plane(moments: Floats, line: int, at: int) -> tuple[float, float, float]:
     """The plane of least squares through the edges of this and the neighbouring lines: value and slope along the line, support."""
-    s, st, stt, sl, sll, slt, v, vt, vl = 0.0, 0.0, RIDGE, 0.0, RIDGE, 0.0, 0.0, 0.0, 0.0
+    s, st, stt, sl, sll, slt, v, vt, vl = 0.0, 0.0, SLOPE_RIDGE, 0.0, SLOPE_RIDGE, 0.0, 0.0, 0.0, 0.0
     for other in range(max(0, line - LINES), min(moments.shape[0], line + LINES + 1)):
         away = other - line
         near = away / (LINES + 1)

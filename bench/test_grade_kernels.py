@@ -1,0 +1,60 @@
+"""What grading costs: each kernel and the whole grade of one 24x24 symbol at 8 pixels per module."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernels import aperture, grid_edges
+from tests.grade.known_symbols import reading, symbol
+from tests.grade.symbol_renderer import Picture, matrix, picture
+from vision.grade.geometry import measure
+from vision.grade.grade import grade
+from vision.grade.scratch import Scratch
+from vision.grade.setup import Setup
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Picture:
+    return picture(matrix((24, 24)), angle_deg=17.0, blur_px=0.8, noise=2.0, samples=3)
+
+
+def test_grade_of_a_24x24(benchmark: Any, drawn: Picture) -> None:
+    pixels, found, read, work, setup = drawn.build(), symbol(drawn), reading(drawn.dark), Scratch(), Setup()
+    report = benchmark(grade, pixels, found, read, setup, work)
+    assert report.overall == 4.0
+
+
+def test_measurement_of_a_24x24(benchmark: Any, drawn: Picture) -> None:
+    pixels, found, work = drawn.build(), symbol(drawn), Scratch()
+    measured = benchmark(measure, pixels, found, 6.4, work)
+    assert measured.lone_count == 0
+
+
+def test_reference_image(benchmark: Any, drawn: Picture) -> None:
+    pixels = drawn.build()
+    size = 2 * aperture.aperture_half_px(6.4, 1) + 1
+    weights = np.zeros((1, 1, size, size), np.float32)
+    aperture.aperture_weights(6.4, weights, np.zeros(size * size))
+    height, width = pixels.shape
+    spans = np.tile(np.array([0, width], np.int64), (height, 1))
+    rows, reference = np.zeros((size // 2 + 2, width + size), np.float32), np.zeros((height, width), np.float32)
+    assert benchmark(aperture.reference_image, pixels, weights, 0, 0, spans, rows, reference) == height * width
+
+
+def test_aperture_weights(benchmark: Any) -> None:
+    size = 2 * aperture.aperture_half_px(6.4, 4) + 1
+    assert (
+        benchmark(aperture.aperture_weights, 6.4, np.zeros((4, 4, size, size), np.float32), np.zeros(size * size)) == aperture.UNITS
+    )
+
+
+def test_module_edges(benchmark: Any, drawn: Picture) -> None:
+    image = np.ascontiguousarray(drawn.build().astype(np.float32) * aperture.UNITS)
+    extended = np.zeros((27, 27, 2))
+    grid_edges.extend_grid(drawn.grid(), extended)
+    across, down = np.zeros((25, 24, 5)), np.zeros((25, 24, 5))
+    scratch = np.zeros((26, 26, 3)), np.zeros((26, 26, 3))
+    assert benchmark(grid_edges.module_edges, image, 0, 0, extended, 0, *scratch, across, down) > 500
