@@ -60,7 +60,7 @@ def edges(
 
 
 def shifts(edge: Floats, outlier: float) -> Floats:
-    """Weighted least squares of the offset on three terms and a constant per line; each term gets one edge more that says nothing."""
+    """Weighted least squares of the offset on three terms and a constant per line; each term gets one more edge of zero."""
     rows = []
     values = []
     for line in range(edge.shape[0]):
