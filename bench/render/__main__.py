@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from bench.render.recording import render_recording
+from bench.render.recording import pack_recording, render_recording
 from bench.render.scenario import Batch
 
 DEMO = Path(__file__).resolve().parents[2] / "vision" / "demo"
 DEMO_PACKS, DEMO_SEED, DEMO_BAD_SHARE = 320, 20261123, 0.18
+
+
+def render_demo(folder: Path) -> None:
+    """The shipped recording into `folder`: packs.zip to replay, truth.csv and order.json beside it."""
+    with tempfile.TemporaryDirectory() as scratch:
+        render_recording(scratch, DEMO_PACKS, DEMO_SEED, DEMO_BAD_SHARE)
+        pack_recording(Path(scratch), folder / "packs.zip")
+        for name in ("truth.csv", "order.json"):
+            shutil.copyfile(Path(scratch) / name, folder / name)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -29,9 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("bench.render: --packs must be 1 or more, --bad from 0 to 1", file=sys.stderr)
         return 2
     if given.demo:
-        for old in DEMO.glob("*.webp"):
-            old.unlink()
-        render_recording(DEMO, DEMO_PACKS, DEMO_SEED, DEMO_BAD_SHARE)
+        render_demo(DEMO)
         return 0
     batch, pool = Batch(), None
     if given.order is not None:

@@ -12,7 +12,7 @@ import pytest
 import zxingcpp
 
 from bench.render.__main__ import main
-from bench.render.recording import STOCKS, bare_frame, make_scenes, photograph, render_recording
+from bench.render.recording import STOCKS, bare_frame, make_scenes, pack_recording, photograph, render_recording
 from bench.render.scenario import BAD_KINDS, Batch, make_plan
 from bench.render.symbol import Content, SymbolError, check_digit, module_matrix
 from vision.cameras.recorded import Recording
@@ -27,8 +27,12 @@ def _files(folder: Path) -> dict[str, bytes]:
 def test_same_seed_same_bytes(tmp_path: Path) -> None:
     for name, seed in (("a", SEED), ("b", SEED), ("c", SEED + 1)):
         render_recording(tmp_path / name, 3, seed, 0.34)
+        pack_recording(tmp_path / name, tmp_path / f"{name}.zip")
     assert _files(tmp_path / "a") == _files(tmp_path / "b")
     assert _files(tmp_path / "a") != _files(tmp_path / "c")
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    with Recording.open(tmp_path / "a") as loose, Recording.open(tmp_path / "a.zip") as packed:
+        assert all(np.array_equal(loose.frame(index), packed.frame(index)) for index in range(3))
 
 
 @pytest.mark.parametrize("stock_index", range(len(STOCKS)))
