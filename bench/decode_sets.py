@@ -132,19 +132,18 @@ def zxing_reader() -> Reader:
     return read
 
 
-def measure(readers: dict[str, Reader], images: list[Picture]) -> dict[str, dict[str, Tally]]:
-    """Set -> reader -> tally; every image goes through every reader before the next is loaded."""
-    result: dict[str, dict[str, Tally]] = {}
+def measure(readers: dict[str, Reader], images: list[Picture]) -> dict[str, Tally]:
+    """Reader -> tally of one set; every image goes through every reader before the next is loaded."""
+    tallies = {name: Tally() for name in readers}
     for picture in images:
         pixels = cv2.imread(str(picture.path), cv2.IMREAD_GRAYSCALE)
         if pixels is None:
             continue
-        tallies = result.setdefault(picture.group, {name: Tally() for name in readers})
         for name, read in readers.items():
             start = time.process_time()
             payloads, unread = read(pixels, picture)
             count(tallies[name], picture, payloads, unread, (time.process_time() - start) * 1e3)
-    return result
+    return tallies
 
 
 def main() -> None:
@@ -162,11 +161,11 @@ def main() -> None:
         readers["zxing-cpp"] = zxing_reader()
     print("| set | images | symbols | reader | read | misread | unexplained | found unread | CPU ms median | p95 |")
     print("|---|---|---|---|---|---|---|---|---|---|")
-    for group, tallies in measure(readers, images).items():
-        for name, tally in tallies.items():
+    for group in dict.fromkeys(picture.group for picture in images):
+        for name, tally in measure(readers, [picture for picture in images if picture.group == group]).items():
             middle, high = np.percentile(tally.cpu_ms, (50, 95))
             cells = (group, tally.images, tally.symbols, name, tally.read, len(tally.misread), len(tally.unknown), tally.unread)
-            print("| " + " | ".join(map(str, cells)) + f" | {middle:.1f} | {high:.1f} |")
+            print("| " + " | ".join(map(str, cells)) + f" | {middle:.1f} | {high:.1f} |", flush=True)
             if args.list:
                 for label, names in (("missed", tally.missed), ("misread", tally.misread), ("unexplained", tally.unknown)):
                     print(f"    {name} {label}: {names}")

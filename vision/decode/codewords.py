@@ -63,17 +63,18 @@ def check_bits(size: SymbolSize, changed: tuple[int, ...], erased: tuple[int, ..
     return total
 
 
-def correct(modules: Modules, erasures: int = 0, wrong_144: bool = False) -> Corrected | None:
+def correct(modules: Modules, erasures: int = 0, unskewed_144: bool = False) -> Corrected | None:
     """Corrects the codewords of sampled modules; None where they cannot be, or not with enough evidence.
 
     erasures: how many codewords per block, those with the weakest modules, are declared untrusted.
-    wrong_144: read the 144x144 check codewords in the block order that some encoders print.
+    unskewed_144: take each round of check codewords of 144x144 to start with block 0; most encoders go on counting, so that it
+        starts with block 8. Both are printed.
     """
     size = size_of(*modules.bits.shape)
     if size is None:
         return None
     words = codewords_of(modules.bits, size)
-    order = _order_144(size) if wrong_144 else None
+    order = _order_144(size) if unskewed_144 else None
     if order is not None:
         words = words[order]
     erased = _weakest(modules, size, erasures)

@@ -145,10 +145,10 @@ def _read(modules: Modules, effort: Effort) -> Reading | None:
     if size.rows == 144:
         tries.append((0, True))
     tries += [(share, False) for share in (size.check_per_block // 4, size.check_per_block // 2) if share > 1]
-    for erasures, wrong_144 in tries:
+    for erasures, unskewed_144 in tries:
         if not effort.spend(1):
             return None
-        corrected = correct(modules, erasures, wrong_144)
+        corrected = correct(modules, erasures, unskewed_144)
         if corrected is None:
             continue
         try:
