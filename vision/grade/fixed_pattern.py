@@ -73,7 +73,12 @@ def bar_grade(grades: Grades, scales: Scales) -> float:
     Both ends count ([open] in our sources: n or n + 1 modules; n is taken).
     """
     damage = scales["fixed_pattern_damage"]
-    return max(min(level, damage.grade(int((grades < level).sum()) / grades.size)) for level in scales.levels)
+    best = 0.0
+    for level in scales.levels:
+        if best >= level:
+            break
+        best = max(best, min(level, damage.grade(int((grades < level).sum()) / grades.size)))
+    return best
 
 
 def transition_ratio(track: Dark, solid: Dark) -> float:
@@ -95,6 +100,8 @@ def track_grade(track: Grades, solid: Grades, ratio: float, scales: Scales) -> f
     damage = scales["clock_track_damage"]
     best = 0.0
     for level in scales.levels:
+        if best >= level:
+            break
         wrong = track < level
         if not is_regular(wrong):
             continue

@@ -145,11 +145,18 @@ def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tupl
     return grid, growth[0], growth[1], lone
 
 
+def module_pitch_px(grid: Floats) -> float:
+    """Mean module pitch of a grid, over both axes; by square roots alone, which are the same on every machine."""
+    across, down = grid_pitch(np.ascontiguousarray(grid, np.float64))
+    return (across + down) / 2.0
+
+
 def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch) -> Measurement:
     """Measures one symbol through a round aperture.
 
-    image: (height, width) uint8, C-contiguous. aperture_px: diameter in pixels; below one pixel it counts as one.
+    image: (height, width) uint8. aperture_px: diameter in pixels; below one pixel it counts as one.
     """
+    image = np.ascontiguousarray(image)
     diameter_px = max(1.0, aperture_px)
     rows, columns = symbol.rows, symbol.columns
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.grade.fixed_pattern import fixed_pattern_grade, fixed_pattern_segments
-from vision.grade.geometry import Measurement, axial_nonuniformity, grid_deviation, measure
+from vision.grade.geometry import Measurement, axial_nonuniformity, grid_deviation, measure, module_pitch_px
 from vision.grade.overlay import codeword_map, module_grades, overlay_grade, unused_share
 from vision.grade.scales import Scales, letter, scales_of
 from vision.grade.scratch import Scratch
@@ -22,6 +22,9 @@ from vision.types import GradeReport, Parameter, Pixels, Reading, Symbol
 
 LOW_RESOLUTION_PX = 5.0
 """Pixels per module below which a grade is not meaningful: reported, not refused."""
+
+LONE_SHARE = 0.05
+"""Share of intersections without an edge near above which the report says that the grid was not measured."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -108,7 +111,7 @@ def _warnings(measurement: Measurement, setup: Setup, extra: Sequence[str]) -> t
         found.append("low_resolution")
     if measurement.outside_count:
         found.append("outside_frame")
-    if measurement.lone_count:
+    if measurement.lone_count > LONE_SHARE * 2 * measurement.grid.shape[0] * measurement.grid.shape[1]:
         found.append("grid_not_measured")
     return tuple(dict.fromkeys(found))
 
@@ -124,7 +127,7 @@ def grade(
 ) -> GradeReport:
     """The grade report of one symbol (ISO/IEC 15415:2011).
 
-    pixels: (height, width) uint8 frame, C-contiguous. symbol: where it lies, as printed (un-mirrored).
+    pixels: (height, width) uint8 frame. symbol: where it lies, as printed (un-mirrored).
     reading: None where it was not decoded: decode and the overall grade are 0, and what needs no decoding is measured all the same.
     work: scratch kept by the caller from symbol to symbol.
     warnings: what the caller knows of the image ("lossy_image"), reported first.
@@ -136,7 +139,7 @@ def grade(
     if not np.isfinite(symbol.grid).all():
         raise ValueError("the grid of the symbol is not finite")
     scales = scales_of(setup.standard, setup.edition)
-    measurement = measure(pixels, symbol, setup.aperture_px(symbol.px_per_module), work if work is not None else Scratch())
+    measurement = measure(pixels, symbol, setup.aperture_px(module_pitch_px(symbol.grid)), work if work is not None else Scratch())
     levels = levels_of(measurement, symbol.inverted, setup)
     pitch_px = (measurement.pitch_x_px + measurement.pitch_y_px) / 2.0
     axial = axial_nonuniformity(measurement.pitch_x_px, measurement.pitch_y_px)

@@ -61,6 +61,8 @@ def overlay_grade(grades: Grades, words: CodewordMap, scales: Scales) -> float:
     uec = scales["unused_error_correction"]
     best = 0.0
     for level in scales.levels:
+        if best >= level:
+            break
         errors = np.bincount(words.blocks[lowest < level], minlength=len(words.check_per_block))
         best = max(best, min(level, uec.grade(unused_share([int(t) for t in errors], words.check_per_block))))
     return best
