@@ -70,7 +70,8 @@ def test_full_frames_come_back_from_backgrounds_and_patches(tmp_path: Path, seed
 
 def test_full_frames_need_no_background(tmp_path: Path) -> None:
     _, frames = random_frames(4)
-    prepare(tmp_path, frames=iter(frames))
+    whole = [frames[0], *(ReplayFrame(None, patch=frame) for frame in frames[1:])]
+    prepare(tmp_path, frames=iter(whole))
     assert all(np.array_equal(a, b) for a, b in zip(frames, frames_in(tmp_path / "frames.bin"), strict=True))
 
 
@@ -80,8 +81,10 @@ def test_full_frames_need_no_background(tmp_path: Path) -> None:
         ([], "no frames"),
         ([np.zeros((4, 4), np.uint8), np.zeros((4, 5), np.uint8)], "frame 1 is uint8"),
         ([np.zeros((4, 4), np.uint16)], "backgrounds must be uint8"),
-        ([ReplayFrame(0, 3, 0, np.zeros((2, 2), np.uint8)), ReplayFrame(0)], "patch of frame 0 does not lie within"),
-        ([ReplayFrame(2)], "names background 2"),
+        ([np.zeros((4, 4), np.uint8), ReplayFrame(0, 3, 0, np.zeros((2, 2), np.uint8))], "patch of frame 1 does not lie within"),
+        ([np.zeros((4, 4), np.uint8), ReplayFrame(2)], "frame 1 names background 2 of 1"),
+        ([np.zeros((4, 4), np.uint8), ReplayFrame(None)], "frame 1 names background None"),
+        ([ReplayFrame(0)], "frame 0 names background 0 of none"),
     ],
 )
 def test_frames_that_do_not_fit_are_refused(tmp_path: Path, frames: list[Pixels | ReplayFrame], said: str) -> None:

@@ -48,9 +48,12 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class ReplayFrame:
-    """One recorded frame: a background by index with a patch pasted at x, y (pixels); patch None = the background alone."""
+    """One recorded frame: a background by index with a patch pasted at x, y (pixels).
 
-    background: int
+    patch None: the background alone. background None: the patch is the whole frame.
+    """
+
+    background: int | None
     x: int = 0
     y: int = 0
     patch: Pixels | None = None
@@ -170,9 +173,14 @@ def _write_frames(file: BinaryIO, frames: Iterable[Pixels | ReplayFrame], backgr
     images = list(backgrounds)
     entries: list[bytes] = []
     height = width = 0
-    for frame in frames:
+    for given in frames:
+        frame = given
+        if isinstance(given, ReplayFrame) and given.background is None and given.patch is not None:
+            frame = given.patch
         if not images:  # full frames without a background: a black one to paste them on
-            images.append(np.zeros_like(frame) if isinstance(frame, np.ndarray) else np.zeros((1, 1), np.uint8))
+            if not isinstance(frame, np.ndarray):
+                raise CameraError(f"simulated camera: frame {len(entries)} names background {frame.background} of none")
+            images.append(np.zeros_like(frame))
         if not entries:
             height, width = images[0].shape
             if any(image.shape != (height, width) or image.dtype != np.uint8 for image in images):
@@ -197,7 +205,7 @@ def _write_frame(file: BinaryIO, frame: Pixels | ReplayFrame, images: Sequence[P
         if frame.shape != (height, width) or frame.dtype != np.uint8:
             raise CameraError(f"simulated camera: frame {index} is {frame.dtype} {frame.shape}, uint8 {(height, width)} expected")
         frame = _difference(frame, images)
-    if not 0 <= frame.background < len(images):
+    if frame.background is None or not 0 <= frame.background < len(images):
         raise CameraError(f"simulated camera: frame {index} names background {frame.background} of {len(images)}")
     patch = frame.patch if frame.patch is not None else np.empty((0, 0), np.uint8)
     rows, columns = patch.shape
