@@ -269,7 +269,8 @@ def _reject(section: Section) -> RejectConfig:
         unit_id=section.count("unit_id", 0, 255, 1) if output == "modbus" else 0,
         simulate_plc=section.flag("simulate_plc", False) if output == "modbus" else False,
         allow_insecure_network=section.flag("allow_insecure_network", False) if output == "modbus" else False,
-        heartbeat_ms=section.number("heartbeat_ms", 1.0, 10_000.0, 100.0),
+        # A PLC gives a silent station up after 500 ms: two beats may be lost before.
+        heartbeat_ms=section.number("heartbeat_ms", 10.0, 200.0, 100.0),
         user_output=section.text("user_output", default="UserOutput1") if output == "camera_line" else "",
         pulse_ms=section.number("pulse_ms", 0.1, 10_000.0, 20.0) if output == "camera_line" else 0.0,
         consecutive_rejects_stop=section.count("consecutive_rejects_stop", 0, 1_000_000, 0),

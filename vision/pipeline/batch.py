@@ -62,7 +62,7 @@ class Batch:
                 order=order.order if order else "",
                 software=VERSION,
                 start_utc=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                gtin=(order.gtin or "") if order else "",
+                gtin=(order.gtin or order.ppn or "") if order else "",
                 lot=order.lot if order else "",
                 hashes=hashes,
             )
@@ -70,7 +70,7 @@ class Batch:
             self.provenance = info.provenance()
             seen: Sequence[str] = ()
             if order is not None and config.unique_within == "order":
-                seen = list(accepted_serials(line, order.order, order.gtin or ""))
+                seen = list(accepted_serials(line, order.order, order.gtin or order.ppn or ""))
             self.serials = SerialIndex(order, seen)
             self.seen_before = len(seen)
         except BaseException:

@@ -342,6 +342,8 @@ class Line:
                 self.dispatch.image_done(slot, kept=False)
         elif child.role == "rejector":
             self.dispatch.carry_out(self.ledger.rejector_lost(child.index, now_ns))
+            if self.config.stations[child.index].reject.output == "camera_line":
+                self.crew.send("acquirer", child.index, SetOutput(False))  # a dead rejector ends no pulse
         elif child.role == "acquirer":
             for slot in self.dispatch.owners.owned_by("acquirer", child.index):
                 self.dispatch.owners.release(slot)
