@@ -14,7 +14,7 @@
 
 #define BARRIER_HIGH 0.4 /* part of the pitch for which a pack covers the light barrier */
 
-static int64_t start_ns; /* 0 = the belt has not been started */
+static _Atomic int64_t start_ns; /* 0 = the belt has not been started */
 
 int64_t now_ns(void)
 {

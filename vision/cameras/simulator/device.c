@@ -14,7 +14,7 @@ Module device_module = {MODULE_DEVICE, false}, remote_module = {MODULE_REMOTE, f
 
 static int lock_fd = -1;
 static int64_t opened_ns;
-static bool lost; /* once the link was down the session is dead, as with a lost control channel; only a new open helps */
+static _Atomic bool lost; /* once the link was down the session is dead, as with a lost control channel; only a new open helps */
 
 int32_t device_info(int32_t command, int32_t *type, void *buffer, size_t *size);
 
