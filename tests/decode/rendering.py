@@ -7,17 +7,60 @@ import numpy as np
 import numpy.typing as npt
 import zint
 
-SIZES = (
-    "10x10 12x12 14x14 16x16 18x18 20x20 22x22 24x24 26x26 32x32 36x36 40x40 44x44 48x48 52x52 64x64 72x72 80x80 88x88 96x96 "
-    "104x104 120x120 132x132 144x144 8x18 8x32 12x26 12x36 16x36 16x48 8x48 8x64 8x80 8x96 8x120 8x144 12x64 12x88 16x64 20x36 "
-    "20x44 20x64 22x48 24x48 24x64 26x40 26x48 26x64"
-).split()
+SIZES = [
+    "10x10",
+    "12x12",
+    "14x14",
+    "16x16",
+    "18x18",
+    "20x20",
+    "22x22",
+    "24x24",
+    "26x26",
+    "32x32",
+    "36x36",
+    "40x40",
+    "44x44",
+    "48x48",
+    "52x52",
+    "64x64",
+    "72x72",
+    "80x80",
+    "88x88",
+    "96x96",
+    "104x104",
+    "120x120",
+    "132x132",
+    "144x144",
+    "8x18",
+    "8x32",
+    "12x26",
+    "12x36",
+    "16x36",
+    "16x48",
+    "8x48",
+    "8x64",
+    "8x80",
+    "8x96",
+    "8x120",
+    "8x144",
+    "12x64",
+    "12x88",
+    "16x64",
+    "20x36",
+    "20x44",
+    "20x64",
+    "22x48",
+    "24x48",
+    "24x64",
+    "26x40",
+    "26x48",
+    "26x64",
+]
 """Sizes, rows x columns, in the encoder's order: number k + 1 asks for entry k."""
 
 
-def modules(
-    text: str, size: str | None = None, *, gs1: bool = False, unskewed_144: bool = False
-) -> npt.NDArray[np.uint8]:
+def modules(text: str, size: str | None = None, *, gs1: bool = False, unskewed_144: bool = False) -> npt.NDArray[np.uint8]:
     """The module matrix, 1 = dark, of a text; the smallest size that holds it unless one is asked for."""
     symbol = zint.Symbol()
     symbol.symbology = zint.Symbology.DATAMATRIX
@@ -65,9 +108,11 @@ def draw(
     if mirrored:
         box[:, 0] *= -1
     turned = box @ np.array(((np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))))
-    corners = turned + ((width - 1) / 2, (height - 1) / 2)
+    corners = turned + np.array(((width - 1) / 2, (height - 1) / 2))
     low = quiet * fine - 0.5
-    source = np.array(((low, rows * fine + low), (low, low), (columns * fine + low, low), (columns * fine + low, rows * fine + low)))
+    source = np.array(
+        ((low, rows * fine + low), (low, low), (columns * fine + low, low), (columns * fine + low, rows * fine + low))
+    )
     scale = 4
     target = (corners + 0.5) * scale - 0.5
     matrix = cv2.getPerspectiveTransform(source.astype(np.float32), target.astype(np.float32))

@@ -81,11 +81,10 @@ class SecondOpinion:
         if child is None or child.stdin is None or child.stdout is None:
             return []
         height, width = pixels.shape
+        deadline = time.monotonic() + (budget_ms + GRACE_MS) / 1e3
         try:
-            child.stdin.write(HEADER.pack(height, width, count, int(budget_ms)))
-            child.stdin.write(np.ascontiguousarray(pixels).data)
-            child.stdin.flush()
-            line = _line(child.stdout, budget_ms + GRACE_MS)
+            _send(child.stdin, HEADER.pack(height, width, count, int(budget_ms)) + pixels.tobytes(), deadline)
+            line = _line(child.stdout, deadline)
             answers = json.loads(line)
             return [Hint(bytes.fromhex(text), rows, columns, np.array(quad)) for text, rows, columns, quad in answers]
         except (OSError, ValueError):
@@ -116,20 +115,31 @@ class SecondOpinion:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            bufsize=0,
         )
+        assert self._child.stdin is not None and self._child.stdout is not None
+        os.set_blocking(self._child.stdin.fileno(), False)
         try:
-            if self._child.stdout is None or _line(self._child.stdout, START_MS) != b"ready\n":
-                raise ValueError("no greeting")
+            _line(self._child.stdout, time.monotonic() + START_MS / 1e3)
         except (OSError, ValueError):
-            # Not installed, or it does not load: asking again for each frame would only cost time.
-            self._broken = True
+            # It left by itself: libdmtx is not installed or does not load, and asking for each frame would only cost time.
+            self._broken = self._child.poll() is not None
             self.close()
         return self._child
 
 
-def _line(stream: IO[bytes], limit_ms: float) -> bytes:
-    """One line from a pipe; raises ValueError when it does not come in time or the other end is gone."""
-    deadline = time.monotonic() + limit_ms / 1e3
+def _send(stream: IO[bytes], message: bytes, deadline: float) -> None:
+    """Writes a message to a pipe that does not block; raises ValueError when the other end does not take it in time."""
+    rest = memoryview(message)
+    while rest:
+        _, ready, _ = select.select([], [stream], [], max(0.0, deadline - time.monotonic()))
+        if not ready:
+            raise ValueError("the request was not taken in time")
+        rest = rest[os.write(stream.fileno(), rest) :]
+
+
+def _line(stream: IO[bytes], deadline: float) -> bytes:
+    """One line from a pipe; raises ValueError when it does not come in time (monotonic seconds) or the other end is gone."""
     got = b""
     while not got.endswith(b"\n"):
         ready, _, _ = select.select([stream], [], [], max(0.0, deadline - time.monotonic()))

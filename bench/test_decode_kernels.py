@@ -1,0 +1,89 @@
+"""One row per kernel of the decoder, on a rendered frame of 1280x1024, and the decoder as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernels.components import cut_blocks
+from kernels.edges import block_gradients, grid_edges, projective_fit
+from kernels.lines import consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges
+from kernels.patterns import comb_scores, match_clocks
+from kernels.reduce import halve
+from kernels.reed_solomon import correct_blocks
+from kernels.sampling import edge_profile, sample_modules, turn_upright
+from tests.decode.rendering import draw, modules
+from vision.decode.decode import decode
+from vision.decode.search import Search, Workspace
+
+FRAME, CORNERS = draw(modules("0104012345678901" * 2, "24x24"), 8.0, 17.0, noise=3.0, frame=(1024, 1280))
+HALF = np.empty((512, 640), np.uint8)
+halve(FRAME, HALF)
+BLOCKS = np.empty((5, 64, 80), np.float32)
+block_gradients(HALF, np.empty((5, 640), np.float32), BLOCKS)
+PATCH = np.empty((288, 288), np.float32)
+turn_upright(FRAME, 496.0, 368.0, 1.0, 0.0, 0.0, 1.0, PATCH)
+STRIPS = np.empty((36, 288), np.float32)
+strip_edges(PATCH, STRIPS)
+EDGES = np.empty_like(STRIPS)
+consistency(STRIPS, 3.0, EDGES)
+RUNS = np.empty((2, 4, 288), np.float32)
+straight_runs(EDGES, 0.72, 27, 0.42, np.empty((4, 288), np.float32), RUNS)
+LINES = np.empty((10, 6))
+LINE_COUNT = pick_lines(STRIPS, RUNS.copy(), 10, 0.6, LINES)
+QUAD = CORNERS[[0, 3, 2, 1]]
+V, U = np.mgrid[0:25, 0:25] / 24.0
+GRID = np.ascontiguousarray(CORNERS[1] + U[..., None] * (CORNERS[2] - CORNERS[1]) + V[..., None] * (CORNERS[0] - CORNERS[1]))
+ACROSS, DOWN = np.empty((2, 24, 25), np.float32), np.empty((2, 25, 24), np.float32)
+grid_edges(FRAME, GRID, 40.0, ACROSS, DOWN)
+WORDS = np.zeros(60, np.uint8)
+WORDS[::8] = 9
+
+BLOCK_GRADIENTS_SUMS = np.empty((5, 640), np.float32)
+CUT_BLOCKS_SEEN = np.empty((64, 80), np.int32)
+CUT_BLOCKS_STACK = np.empty((5120, 2), np.int32)
+CUT_BLOCKS_OUT = np.empty((512, 12))
+STRAIGHT_RUNS_RUNNING = np.empty((4, 288), np.float32)
+PICK_LINES_OUT = np.empty((10, 6))
+PAIR_LINES_OUT = np.empty((400, 8))
+QUAD_LINES_OUT = np.empty((2048, 10))
+EDGE_PROFILE_OUT = np.empty(300, np.float32)
+COMB_SCORES_OUT = np.empty(300)
+MATCH_CLOCKS_OUT = np.empty((1, 3))
+PROJECTIVE_FIT_NORMAL = np.empty((10, 10))
+PROJECTIVE_FIT_RIGHT = np.empty(10)
+SAMPLE_MODULES_OUT = np.empty((26, 26), np.float32)
+CORRECT_BLOCKS_CHANGED = np.zeros(1, np.int32)
+DECODE_WORK = Workspace()
+
+ROWS: dict[str, Any] = {
+    "halve": lambda: halve(FRAME, HALF),
+    "block_gradients": lambda: block_gradients(HALF, BLOCK_GRADIENTS_SUMS, BLOCKS),
+    "cut_blocks": lambda: cut_blocks(
+        BLOCKS, BLOCKS[0], np.array((1e4, 3e4, 9e4)), 3, CUT_BLOCKS_SEEN, CUT_BLOCKS_STACK, CUT_BLOCKS_OUT
+    ),
+    "turn_upright": lambda: turn_upright(FRAME, 496.0, 368.0, 1.0, 0.1, -0.1, 1.0, PATCH),
+    "strip_edges": lambda: strip_edges(PATCH, STRIPS),
+    "consistency": lambda: consistency(STRIPS, 3.0, EDGES),
+    "straight_runs": lambda: straight_runs(EDGES, 0.72, 27, 0.42, STRAIGHT_RUNS_RUNNING, RUNS),
+    "pick_lines": lambda: pick_lines(STRIPS, RUNS.copy(), 10, 0.6, PICK_LINES_OUT),
+    "pair_lines": lambda: pair_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, 6.0, PAIR_LINES_OUT),
+    "quad_lines": lambda: quad_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, QUAD_LINES_OUT),
+    "edge_profile": lambda: edge_profile(FRAME, 500.0, 400.0, 0.5, 0.1, -0.1, 0.5, 48, EDGE_PROFILE_OUT),
+    "comb_scores": lambda: comb_scores(PATCH[0], 6.0, 3.6, 1.006, COMB_SCORES_OUT),
+    "match_clocks": lambda: match_clocks(FRAME, QUAD[None], np.array([(24, 24)], np.int32), 1.0, 0.6, 2, MATCH_CLOCKS_OUT),
+    "grid_edges": lambda: grid_edges(FRAME, GRID, 40.0, ACROSS, DOWN),
+    "projective_fit": lambda: projective_fit(
+        ACROSS, DOWN, 0.5, np.zeros(10), np.empty(10), PROJECTIVE_FIT_NORMAL, PROJECTIVE_FIT_RIGHT
+    ),
+    "sample_modules": lambda: sample_modules(FRAME, GRID, 0.5, 3, SAMPLE_MODULES_OUT),
+    "correct_blocks": lambda: correct_blocks(WORDS.copy(), np.zeros(60, np.bool_), 1, 24, CORRECT_BLOCKS_CHANGED),
+    "decode": lambda: decode(FRAME, Search(symbol_count=1), DECODE_WORK),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_decode_kernel(name: str, benchmark: Any) -> None:
+    benchmark(ROWS[name])

@@ -1,0 +1,99 @@
+"""The picture kernels of the decoder in plain Python, one loop per idea."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+
+def halve(frame: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Means of 2x2 pixels, halves rounded up."""
+    rows, columns = frame.shape[0] // 2, frame.shape[1] // 2
+    mean = frame[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).astype(float).mean(axis=(1, 3))
+    return np.floor(mean + 0.5).astype(np.uint8)
+
+
+def block_gradients(picture: npt.NDArray[np.uint8]) -> Array:
+    """(5, h // 8, w // 8): sums of m^2 times 1, cos 2a, sin 2a, cos 4a, sin 4a."""
+    rows, columns = picture.shape[0] // 8, picture.shape[1] // 8
+    out = np.zeros((5, rows, columns))
+    for y in range(1, picture.shape[0] - 1):
+        for x in range(1, picture.shape[1] - 1):
+            gx = float(picture[y, x + 1]) - float(picture[y, x - 1])
+            gy = float(picture[y + 1, x]) - float(picture[y - 1, x])
+            energy, angle = gx * gx + gy * gy, math.atan2(gy, gx)
+            if y // 8 < rows and x // 8 < columns:
+                for harmonic, wave in enumerate(
+                    (1.0, math.cos(2 * angle), math.sin(2 * angle), math.cos(4 * angle), math.sin(4 * angle))
+                ):
+                    out[harmonic, y // 8, x // 8] += energy * wave
+    return out
+
+
+def parts_above(both: npt.NDArray[np.float32], level: float, least: int) -> list[set[tuple[int, int]]]:
+    """The 8-connected sets of blocks at or above a level, those with at least so many blocks."""
+    open_blocks = {(int(r), int(c)) for r, c in zip(*np.nonzero(both >= level), strict=True)}
+    parts = []
+    while open_blocks:
+        part, edge = set(), [open_blocks.pop()]
+        while edge:
+            row, column = edge.pop()
+            part.add((row, column))
+            near = {(row + i, column + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & open_blocks
+            open_blocks -= near
+            edge += near
+        if len(part) >= least:
+            parts.append(part)
+    return parts
+
+
+def bilinear(picture: npt.NDArray[np.uint8], x: float, y: float) -> float:
+    """The grey between four pixel centres; outside, that of the nearest place on the rim."""
+    x, y = min(max(x, 0), picture.shape[1] - 1), min(max(y, 0), picture.shape[0] - 1)
+    total = 0.0
+    for j in (math.floor(y), math.floor(y) + 1):
+        for i in (math.floor(x), math.floor(x) + 1):
+            weight = max(0.0, 1 - abs(x - i)) * max(0.0, 1 - abs(y - j))
+            if weight:
+                total += weight * float(picture[j, i])
+    return total
+
+
+def strip_edges(patch: npt.NDArray[np.float32]) -> Array:
+    """Mean of right minus left neighbour over strips of 8 rows."""
+    out = np.zeros((patch.shape[0] // 8, patch.shape[1]))
+    for k in range(out.shape[0]):
+        for x in range(1, patch.shape[1] - 1):
+            out[k, x] = np.mean([float(patch[y, x + 1]) - float(patch[y, x - 1]) for y in range(8 * k, 8 * k + 8)])
+    return out
+
+
+def best_run(edges: npt.NDArray[np.float32], x: int, sign: int, slopes: list[float], price: float) -> float:
+    """The largest sum of (sign * edge - price) over consecutive strips of a line through x at the middle strip."""
+    strips, columns = edges.shape
+    best = 0.0
+    for slope in slopes:
+        gains = []
+        for k in range(strips):
+            at = x + round(slope * (k - (strips - 1) / 2))
+            gains.append(sign * float(edges[k, at]) - price if 0 <= at < columns else None)
+        for first in range(strips):
+            total = 0.0
+            for gain in gains[first:]:
+                if gain is None:
+                    break
+                total += gain
+                best = max(best, total)
+    return best
+
+
+def comb(profile: Array, origin: float, pitch: float) -> float:
+    """Energy on the teeth of a comb less that between them, as a share."""
+    mean = profile.mean()
+    energy = np.minimum(profile, 3 * mean) - mean
+    wave = np.cos(2 * np.pi * (np.arange(profile.size) - origin) / pitch)
+    return float((energy * wave).sum() / np.abs(energy).sum())
