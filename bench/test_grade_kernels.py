@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels import aperture, grid_edges
+from kernels import aperture, grid_edges, grid_lines
 from tests.grade.known_symbols import reading, symbol
 from tests.grade.symbol_renderer import Picture, matrix, picture
 from vision.grade.geometry import measure
@@ -54,7 +54,7 @@ def test_aperture_weights(benchmark: Any) -> None:
 def test_module_edges(benchmark: Any, drawn: Picture) -> None:
     image = np.ascontiguousarray(drawn.build().astype(np.float32) * aperture.UNITS)
     extended = np.zeros((27, 27, 2))
-    grid_edges.extend_grid(drawn.grid(), extended)
+    grid_lines.extend_grid(drawn.grid(), extended)
     across, down = np.zeros((25, 24, 5)), np.zeros((25, 24, 5))
     scratch = np.zeros((26, 26, 3)), np.zeros((26, 26, 3))
     assert benchmark(grid_edges.module_edges, image, 0, 0, extended, 0, *scratch, across, down) > 500

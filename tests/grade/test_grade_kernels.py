@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kernels import aperture, grid_edges
+from kernels import aperture, grid_edges, grid_lines
 from tests.grade.symbol_renderer import gaussian, matrix, picture
 from tests.reference import aperture as plain
 from tests.reference import grid_edges as plain_edges
@@ -113,7 +113,7 @@ def edges_of(inverted: bool, angle_deg: float) -> tuple[np.ndarray, np.ndarray, 
     drawn = picture(matrix((10, 10)), light, ink, angle_deg=angle_deg, blur_px=1.0, samples=3)
     image = np.ascontiguousarray(drawn.build().astype(np.float32) * aperture.UNITS)
     extended = np.zeros((13, 13, 2))
-    grid_edges.extend_grid(np.ascontiguousarray(drawn.grid() + np.array([0.6, -0.4])), extended)
+    grid_lines.extend_grid(np.ascontiguousarray(drawn.grid() + np.array([0.6, -0.4])), extended)
     across, down = np.zeros((11, 10, 5)), np.zeros((11, 10, 5))
     scratch = np.zeros((12, 12, 3)), np.zeros((12, 12, 3))
     found = grid_edges.module_edges(image, 0, 0, extended, int(inverted), *scratch, across, down)
@@ -154,9 +154,9 @@ def random_edges(seed: int) -> np.ndarray:
 def test_edge_shifts_against_least_squares(seed: int) -> None:
     edges = random_edges(seed)
     shifts = np.zeros(3)
-    used = grid_edges.edge_shifts(edges, 1, shifts)
-    assert used == (np.abs(edges[..., 0]) <= grid_edges.OUTLIER).sum()
-    np.testing.assert_allclose(shifts, plain_edges.shifts(edges, grid_edges.OUTLIER), atol=1e-9)
+    used = grid_lines.edge_shifts(edges, 1, shifts)
+    assert used == (np.abs(edges[..., 0]) <= grid_lines.OUTLIER).sum()
+    np.testing.assert_allclose(shifts, plain_edges.shifts(edges, grid_lines.OUTLIER), atol=1e-9)
     np.testing.assert_allclose(shifts, [0.08, 0.03, -0.02], atol=0.02)
 
 
@@ -166,10 +166,10 @@ def test_line_offsets_against_least_squares(seed: int, own: bool) -> None:
     edges = random_edges(seed)
     shifts = np.array([0.08, 0.03, -0.02])
     out = np.zeros((9, 13))
-    lone = grid_edges.line_offsets(edges, shifts, int(own), np.zeros((2, 12)), np.zeros((9, 13, 5)), out)
+    lone = grid_lines.line_offsets(edges, shifts, int(own), np.zeros((2, 12)), np.zeros((9, 13, 5)), out)
     assert lone == 0
     expected = plain_edges.offsets(
-        edges, shifts, grid_edges.REACH, grid_edges.LINES, grid_edges.RIDGE, grid_edges.SLOPE_RIDGE, grid_edges.OUTLIER, own
+        edges, shifts, grid_lines.REACH, grid_lines.LINES, grid_lines.RIDGE, grid_lines.SLOPE_RIDGE, grid_lines.OUTLIER, own
     )
     np.testing.assert_allclose(out, expected, atol=1e-9)
 
@@ -177,7 +177,7 @@ def test_line_offsets_against_least_squares(seed: int, own: bool) -> None:
 def test_lines_without_edges_stay() -> None:
     edges = np.full((9, 12, 5), np.nan)
     out = np.ones((9, 13))
-    assert grid_edges.line_offsets(edges, np.zeros(3), 1, np.zeros((2, 12)), np.zeros((9, 13, 5)), out) == 9 * 13
+    assert grid_lines.line_offsets(edges, np.zeros(3), 1, np.zeros((2, 12)), np.zeros((9, 13, 5)), out) == 9 * 13
     assert (out == 0.0).all()
 
 
@@ -189,15 +189,15 @@ def test_a_regular_grid_is_extended_regularly_and_moved_as_told() -> None:
 
     grid = place(u, v)
     extended = np.zeros((13, 17, 2))
-    grid_edges.extend_grid(grid, extended)
+    grid_lines.extend_grid(grid, extended)
     rv, ru = np.mgrid[-1:12, -1:16].astype(np.float64)
     np.testing.assert_allclose(extended, place(ru, rv), atol=1e-9)
     moved = np.zeros_like(grid)
-    largest = grid_edges.move_grid(grid, np.full((15, 11), 0.25), np.full((11, 15), -0.1), moved)
+    largest = grid_lines.move_grid(grid, np.full((15, 11), 0.25), np.full((11, 15), -0.1), moved)
     assert largest == 0.25
     np.testing.assert_allclose(moved, place(u + 0.25, v - 0.1), atol=1e-9)
-    assert grid_edges.grid_pitch(grid) == pytest.approx((np.hypot(8.1, 0.7), np.hypot(0.6, 7.8)))
-    assert grid_edges.corner_deviation(grid, 1, 1, 9, 13) == pytest.approx(0.0, abs=1e-9)
+    assert grid_lines.grid_pitch(grid) == pytest.approx((np.hypot(8.1, 0.7), np.hypot(0.6, 7.8)))
+    assert grid_lines.corner_deviation(grid, 1, 1, 9, 13) == pytest.approx(0.0, abs=1e-9)
     grid[4, 6] += [0.3, -0.4]
-    assert grid_edges.corner_deviation(grid, 1, 1, 9, 13) == pytest.approx(0.5)
-    assert grid_edges.corner_deviation(grid, 5, 1, 9, 13) == pytest.approx(0.0, abs=1e-9)
+    assert grid_lines.corner_deviation(grid, 1, 1, 9, 13) == pytest.approx(0.5)
+    assert grid_lines.corner_deviation(grid, 5, 1, 9, 13) == pytest.approx(0.0, abs=1e-9)

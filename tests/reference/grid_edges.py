@@ -1,4 +1,4 @@
-"""Slow twins of kernels/grid_edges.py: edges by fine steps, grid lines by plain least squares."""
+"""Slow twins of kernels/grid_edges.py and grid_lines.py: edges by fine steps, grid lines by plain least squares."""
 
 from __future__ import annotations
 

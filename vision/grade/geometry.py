@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.aperture import UNITS, aperture_half_px, aperture_weights, area_extremes, module_greys, polygon_spans, reference_image
-from kernels.grid_edges import corner_deviation, edge_shifts, extend_grid, grid_pitch, line_offsets, module_edges, move_grid
+from kernels.grid_edges import module_edges
+from kernels.grid_lines import corner_deviation, edge_shifts, extend_grid, grid_pitch, line_offsets, move_grid
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.scratch import Scratch
 from vision.types import Pixels, Symbol
