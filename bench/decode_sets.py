@@ -106,7 +106,7 @@ def count(tally: Tally, picture: Picture, payloads: list[Code], unread: int, cpu
 Reader = Callable[[Pixels, Picture], tuple[list[Code], int]]
 
 
-def vision_reader(second_opinion_ms: float = 0.0) -> Reader:
+def vision_reader(effort: int = 100, second_opinion_ms: float = 0.0) -> Reader:
     """Our decoder, told how many symbols to expect on the line's frames."""
     work = Workspace()
 
@@ -151,12 +151,13 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?", default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--sets", help="comma-separated names of sets; default all")
     parser.add_argument("--no-peers", action="store_true", help="our decoder alone")
+    parser.add_argument("--effort", type=int, default=Search().effort, help="work units per expected symbol")
     parser.add_argument("--second-opinion-ms", type=float, default=0.0)
     parser.add_argument("--list", action="store_true", help="name the images missed, misread and unexplained")
     args = parser.parse_args()
     wanted = set(args.sets.split(",")) if args.sets else None
     images = [picture for picture in pictures(args.data) if wanted is None or picture.group in wanted]
-    readers: dict[str, Reader] = {"vision": vision_reader(args.second_opinion_ms)}
+    readers: dict[str, Reader] = {"vision": vision_reader(args.effort, args.second_opinion_ms)}
     if not args.no_peers:
         readers["zxing-cpp"] = zxing_reader()
     print("| set | images | symbols | reader | read | misread | unexplained | found unread | CPU ms median | p95 |")

@@ -95,7 +95,7 @@ def test_polarity_and_size_can_be_excluded() -> None:
 def test_several_symbols_come_in_reading_order_and_none_twice() -> None:
     texts = [["AA11", "BB22", "CC33"], ["DD44", "EE55", "FF66"]]
     rows = [np.hstack([draw(modules(text, "16x16"), 6.0, 4.0, frame=(190, 210))[0] for text in line]) for line in texts]
-    found = decode(np.vstack(rows), Search(symbol_count=6, effort=1200), WORK)
+    found = decode(np.vstack(rows), Search(symbol_count=6), WORK)
     assert [reading.payload.decode() for _, _, reading in found if reading] == [*texts[0], *texts[1]]
 
 

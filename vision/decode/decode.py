@@ -20,6 +20,15 @@ from vision.types import CodewordCounts, Modules, Pixels, Reading, Symbol
 SHARPEN = (0.0, 0.12, 0.25)
 """Shares of the neighbours' greys taken out of a module, in the order tried."""
 
+FINDER_LEAST = 14.0
+"""Evidence of the finder, in bits, below which error correction is not tried."""
+
+FINDER_HOPELESS = 6.0
+"""Evidence of the finder, in bits, below which a candidate is dropped at once: sharpening does not make a finder of noise."""
+
+SIDE_WRONG = 0.1
+"""Share of wrong modules on a side above which a finder that could not be read is not reported; half of it on the whole finder."""
+
 SMALL = 256
 """Longest side in pixels below which a picture is enlarged before it is searched."""
 
@@ -66,7 +75,7 @@ def _in_small(symbol: Symbol, factor: int, margin: int) -> Symbol:
 
 def _decode_frame(frame: Pixels, search: Search, work: Workspace) -> list[Found]:
     """All symbols of a frame, those that were read first."""
-    effort = Effort(search.effort)
+    effort = Effort(search.units)
     taken: list[npt.NDArray[np.float64]] = []
     read: list[Found] = []
     unread: list[tuple[float, Found]] = []
@@ -94,7 +103,7 @@ def _asked(frame: Pixels, found: list[Found], search: Search, work: Workspace) -
             if search.polarity == ("dark" if inverted else "light"):
                 continue
             candidate = Candidate(hint.quad, hint.columns, hint.rows, inverted, 0.0)
-            result, _ = _attempt(frame, candidate, work, Effort(search.effort))
+            result, _ = _attempt(frame, candidate, work, Effort(search.units))
             if result is not None and not _twice(result[0], read):
                 symbol, modules, reading = result
                 read.append((symbol, modules, replace(reading, rescue="libdmtx") if reading else None))
@@ -118,11 +127,16 @@ def _attempt(
     doubt = None
     for sharpen in SHARPEN:
         for view, view_greys in views:
-            modules = judged(view_greys, sharpen)
             size = size_of(view.rows, view.columns)
             if size is None:
                 continue
-            if sharpen == SHARPEN[0] and not view.mirrored | (doubt is not None):
+            modules = judged(view_greys, sharpen)
+            evidence = finder_bits(modules.bits, size)
+            if sharpen == SHARPEN[0] and evidence < FINDER_HOPELESS:
+                return None, None
+            if evidence < FINDER_LEAST:
+                continue
+            if sharpen == SHARPEN[0] and doubt is None:
                 doubt = _convincing(view, modules, size)
             reading = _read(modules, effort)
             if reading is not None:
@@ -139,7 +153,7 @@ def _mirror(symbol: Symbol) -> Symbol:
 def _read(modules: Modules, effort: Effort) -> Reading | None:
     """Error correction and message of sampled modules; plain first, then with the weakest codewords erased."""
     size = size_of(*modules.bits.shape)
-    if size is None or finder_bits(modules.bits, size) < 14:
+    if size is None:
         return None
     tries = [(0, False)]
     if size.rows == 144:
@@ -176,11 +190,10 @@ def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize) -> tuple[flo
     """A finder found but not read, where its solid and its dashed sides are there beyond doubt."""
     place = placement(size)
     wrong = modules.bits != place.pattern
-    rim = np.zeros_like(wrong)
-    rim[0], rim[:, -1] = True, True
-    clock, solid = place.finder & rim, place.finder & ~rim
     evidence = finder_bits(modules.bits, size)
-    if evidence < 26 or wrong[clock].mean() > 0.12 or wrong[solid].mean() > 0.12:
+    # Each of the four sides must be there: two good ones carry a texture over any limit on the sum.
+    sides = (wrong[:, 0], wrong[-1], wrong[0], wrong[:, -1])
+    if evidence < 26 or max(float(side.mean()) for side in sides) > SIDE_WRONG or wrong[place.finder].mean() > SIDE_WRONG / 2:
         return None
     return evidence, (symbol, modules, None)
 

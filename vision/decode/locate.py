@@ -17,7 +17,7 @@ from vision.decode.symbol_sizes import SIZES
 from vision.types import Pixels
 
 PATCH_MAX = 288
-"""Longest side of the upright patch in which the solid sides are sought, in patch pixels."""
+"""Side of a square upright patch in which the long edges are sought, in patch pixels."""
 
 SHORTEST = 14.0
 """Length of a side of a symbol, in patch pixels."""
@@ -66,7 +66,7 @@ def locate(pixels: Pixels, search: Search, work: Workspace) -> list[Candidate]:
 
     pixels: (height, width) uint8, C-contiguous.
     """
-    return list(candidates(pixels, search, work, Effort(search.effort), []))
+    return list(candidates(pixels, search, work, Effort(search.units), []))
 
 
 def candidates(
@@ -96,7 +96,7 @@ def candidates(
                     yield candidate
             doubtful.append((region, found[:3], corners))
     # What the first pass left over gets the same again: without this a busy frame would never come to its doubtful regions.
-    effort.left = max(effort.left, search.effort // 2)
+    effort.left = max(effort.left, search.units // 2)
     for region, found, corners in doubtful:
         if _settled(region, taken):
             continue
@@ -157,9 +157,10 @@ def _lines_of(levels: list[Pixels], region: Region, search: Search, work: Worksp
     k = 0
     margin = 10.0 + 0.06 * max(region.width, region.height)
     width, height = region.width + 2 * margin, region.height + 2 * margin
-    while k + 1 < len(levels) and max(width, height) / 2**k > 1.5 * PATCH_MAX:
+    size = max(float(np.sqrt(width * height)), max(width, height) / 2)  # a long narrow patch may have twice the length
+    while k + 1 < len(levels) and size / 2**k > 1.5 * PATCH_MAX:
         k += 1
-    step = max(1.0, max(width, height) / 2**k / PATCH_MAX)  # level pixels per patch pixel
+    step = max(1.0, size / 2**k / PATCH_MAX)  # level pixels per patch pixel
     columns, rows = (max(2 * STRIP, int(side / 2**k / step)) for side in (width, height))
     axis = np.array((np.cos(region.angle), np.sin(region.angle))) * step
     down = np.array((-axis[1], axis[0]))
@@ -233,7 +234,7 @@ def _clocked(
     """
     scores = work.array("clock scores", (len(quads), 3), np.float64)
     match_clocks(picture, quads, counts, light, *coarse, scores)
-    best = np.argsort(-scores[:, 0], kind="stable")[:5]
+    best = _unlike(np.argsort(-scores[:, 0], kind="stable"), quads, counts, 5)
     quads, counts = np.ascontiguousarray(quads[best]), np.ascontiguousarray(counts[best])
     scores = work.array("clock scores", (len(best), 3), np.float64)
     match_clocks(picture, quads, counts, light, *fine, scores)
@@ -245,6 +246,20 @@ def _clocked(
             found.append(Candidate(moved, int(columns), int(rows), light < 0, float(score)))
     found.sort(key=lambda candidate: -candidate.score)
     return found
+
+
+def _unlike(order: npt.NDArray[np.intp], quads: npt.NDArray[np.float64], counts: npt.NDArray[np.int32], most: int) -> list[int]:
+    """The first so many of an order whose quads are not nearly an earlier one's with the same shape."""
+    kept: list[int] = []
+    for index in order[: 12 * most]:
+        for other in kept:
+            if (counts[index] == counts[other]).all() and np.abs(quads[index] - quads[other]).max() < 2.0:
+                break
+        else:
+            kept.append(int(index))
+            if len(kept) == most:
+                break
+    return kept
 
 
 def _lines(patch: npt.NDArray[np.float32], name: str, work: Workspace) -> npt.NDArray[np.float64]:

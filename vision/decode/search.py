@@ -20,16 +20,21 @@ class Search:
     symbol_count: symbols expected in a frame; the search stops when they are read. None: unknown, the whole budget is used.
     polarity: "dark" (finder dark on light), "light" (light on dark) or "both".
     sizes: allowed (rows, columns), None for every size of the standards.
-    effort: the budget in work units, so that the same frame gives the same result on any machine. A region looked into
-        costs 4, a finder hypothesis 1, an attempt at error correction 1.
+    effort: the budget in work units per expected symbol, so that the same frame gives the same result on any machine. A
+        region looked into costs 4, a finder hypothesis 1, an attempt at error correction 1; 100 units are about 0.1 s.
     second_opinion_ms: time libdmtx may take for a frame that was not fully read, in milliseconds; 0 = it is not asked.
     """
 
     symbol_count: int | None = None
     polarity: str = "both"
     sizes: tuple[tuple[int, int], ...] | None = None
-    effort: int = 400
+    effort: int = 100
     second_opinion_ms: float = 0.0
+
+    @property
+    def units(self) -> int:
+        """The budget of a frame, in work units."""
+        return self.effort * (self.symbol_count or 1)
 
     def __post_init__(self) -> None:
         if self.polarity not in POLARITIES:
