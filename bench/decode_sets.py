@@ -112,9 +112,7 @@ def vision_reader(effort: int = 100, second_opinion_ms: float = 0.0) -> Reader:
 
     def read(pixels: Pixels, picture: Picture) -> tuple[list[Code], int]:
         wanted = max(1, picture.count or 1)
-        found = decode(
-            pixels, Search(symbol_count=wanted, effort=400 * max(1, wanted // 3), second_opinion_ms=second_opinion_ms), work
-        )
+        found = decode(pixels, Search(symbol_count=wanted, effort=effort, second_opinion_ms=second_opinion_ms), work)
         codes = [(reading.payload, reading.symbology_identifier) for _, _, reading in found if reading is not None]
         return codes, sum(entry[2] is None for entry in found)
 
