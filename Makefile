@@ -17,7 +17,7 @@ setup: .venv/.ready  ## .venv with locked versions, libdmtx, the simulated camer
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .requirements.lock
 	@touch $@
 
-.venv/.ready: .venv/.packages pyproject.toml vision/cameras/simulator/build.py $(wildcard vision/cameras/simulator/*.c vision/cameras/simulator/*.h vision/cameras/simulator/*.xml)
+.venv/.ready: .venv/.packages pyproject.toml $(wildcard vision/cameras/simulator/*.py vision/cameras/simulator/*.c vision/cameras/simulator/*.h)
 	@$(BIN)/python -c 'import pylibdmtx.pylibdmtx' 2>/dev/null || sh .ci/debian-package libdmtx0b libdmtx0t64 || true
 	$(BIN)/python vision/cameras/simulator/build.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

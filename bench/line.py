@@ -45,7 +45,7 @@ rate_hz = {rate}
 loop = false
 encoder_counts_per_pack = 1000.0
 [station.recipe]
-count_extra = true
+effort = 20
 [station.reject]
 output = "modbus"
 distance_mm = 600.0

@@ -99,11 +99,11 @@ class Symbol:
 
     @property
     def rows(self) -> int:
-        return self.grid.shape[0] - 1
+        return int(self.grid.shape[0]) - 1
 
     @property
     def columns(self) -> int:
-        return self.grid.shape[1] - 1
+        return int(self.grid.shape[1]) - 1
 
     @property
     def corners(self) -> npt.NDArray[np.float64]:

@@ -69,7 +69,7 @@ unique_within = "batch"
 name = "S1"
 [station.camera]
 backend = "{backend}"
-{profile}source = "{DEMO / 'packs.zip'}"
+{profile}source = "{DEMO / "packs.zip"}"
 rate_hz = {rate_hz}
 loop = {str(loop).lower()}
 encoder_counts_per_pack = 100.0
@@ -146,7 +146,13 @@ def run(path: Path, script: Script, *, exact: bool = True) -> Run:
     """
     loaded = load_order(DEMO / "order.json")
     summary = run_line(
-        load_line(path), loaded, frames=script.frames, seconds=60.0, on_start=script.begin, on_status=script.watch, status_period_s=0.02
+        load_line(path),
+        loaded,
+        frames=script.frames,
+        seconds=60.0,
+        on_start=script.begin,
+        on_status=script.watch,
+        status_period_s=0.02,
     )
     assert not script.steps, "the run ended before its script"
     result = Run(Path(summary.results), summary, read(Path(summary.results)), script.status)
@@ -210,7 +216,12 @@ class Apart:
     def __init__(self, path: Path, *arguments: str) -> None:
         command = [sys.executable, "-m", "vision.cli", "run", str(path), "--order", str(DEMO / "order.json"), "--json", *arguments]
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=path.parent, env={**os.environ, "PYTHONPATH": str(ROOT)}
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=path.parent,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
         )
         self.me = psutil.Process(self.process.pid)
 

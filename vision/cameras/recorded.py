@@ -152,6 +152,13 @@ def _bytes_of(path: Path, archive: zipfile.ZipFile | None, name: str) -> bytes:
         raise RecordingError(f"{path}: {name}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
+def read_mono8(path: Path) -> Pixels:
+    """One image file as (height, width) uint8, read-only; 8-bit colour becomes grey by BT.601. RecordingError naming the file."""
+    pixels = _mono8(_bytes_of(path.parent, None, path.name), str(path))
+    pixels.flags.writeable = False
+    return pixels
+
+
 def _mono8(data: bytes, where: str) -> Pixels:
     """An encoded image as (height, width) uint8, read-only, by the rule above."""
     try:

@@ -67,7 +67,10 @@ class Dispatch:
             return
         acquirers = self._crew.of("acquirer")
         for child in acquirers:
-            share = max(1, self._slot_count // len(acquirers)) - len(self.owners.owned_by("acquirer", child.index))
+            full_share = max(1, self._slot_count // len(acquirers))
+            share = full_share - len(self.owners.owned_by("acquirer", child.index))
+            if share < full_share / 4:  # enough there; many slots in one message, for each message wakes a process
+                continue
             given = []
             while share > 0 and (slot := self.owners.take_free("acquirer", child.index)) is not None:
                 given.append(slot)

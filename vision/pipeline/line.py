@@ -16,6 +16,7 @@ from vision.pipeline.inspector import run_inspector
 from vision.pipeline.ledger import Ledger
 from vision.pipeline.messages import (
     Ack,
+    AllSettled,
     CameraLost,
     Ended,
     Failed,
@@ -30,7 +31,6 @@ from vision.pipeline.messages import (
     RecorderTrouble,
     SetOutput,
     Settled,
-    SettledUpTo,
     StopAcquisition,
 )
 from vision.pipeline.pool import FramePool
@@ -87,7 +87,6 @@ class Line:
         self._last_frame_id: list[int | None] = [None] * len(self._names)
         self._ended = [False] * len(self._names)
         self._ready_told: bool | None = None
-        self._settled_told: bool | None = None
         self._rejects_in_row = [0] * len(self._names)
         self._started = False
         self._stopping = False
@@ -153,6 +152,8 @@ class Line:
                 next_check = now + 1.0
                 self.dispatch.check()
                 self.crew.cpu_read()
+                if self.ledger.all_written_settled:
+                    self.crew.send("recorder", 0, AllSettled())
             self._turn(min(next_status, next_check) - now)
 
     def stop(self) -> Summary:
@@ -212,16 +213,12 @@ class Line:
                 raise StartError(f"not ready after {_START_TIMEOUT_S:g} s: {names}")
 
     def _tell(self) -> None:
-        """Tells rejectors whether the line is ready, and the recorder whether all is settled, when that changes."""
+        """Tells rejectors whether the line is ready, when that changes."""
         ready = self._started and not self.trouble and not self._stopping
         if ready != self._ready_told:
             self._ready_told = ready
             for child in self.crew.of("rejector"):
                 child.channel.send(LineReady(ready))
-        settled = self.ledger.all_written_settled
-        if settled != self._settled_told:
-            self._settled_told = settled
-            self.crew.send("recorder", 0, SettledUpTo(settled))
 
     # --- from the children ------------------------------------------------------------------------------------------------
 
@@ -235,7 +232,6 @@ class Line:
             self.dispatch.carry_out(self.ledger.inspector_ready(child.index, time.monotonic_ns()))
         elif child.role == "recorder":
             self.trouble.pop("recorder", None)
-            self._settled_told = None
             self.dispatch.carry_out(self.ledger.recorder_ready())
         elif child.role == "rejector":
             self.ledger.rejector_ready(child.index)
@@ -289,8 +285,9 @@ class Line:
         self.dispatch.carry_out(actions)
 
     def _on_settled(self, child: Child, message: Settled) -> None:
-        self.dispatch.carry_out(self.ledger.settled((child.index, message.trigger), message.accept, time.monotonic_ns()))
-        self._rejects_in_row[child.index] = 0 if message.accept else self._rejects_in_row[child.index] + 1
+        for trigger, accept in message.fates:
+            self.dispatch.carry_out(self.ledger.settled((child.index, trigger), accept, time.monotonic_ns()))
+            self._rejects_in_row[child.index] = 0 if accept else self._rejects_in_row[child.index] + 1
         limit = self.config.stations[child.index].reject.consecutive_rejects_stop
         if limit and self._rejects_in_row[child.index] >= limit and not self._fatal:
             self._fatal = f"station {self._names[child.index]}: {limit} rejects in a row"
@@ -375,7 +372,7 @@ class Line:
         )
 
     def _rejector_arguments(self, station: int) -> Callable[[], Sequence[Any]]:
-        return lambda: (self.config.stations[station], self._reject_ports[station], str(self.batch.logs))
+        return lambda: (self.config.stations[station], self._reject_ports[station], str(self.batch.logs), not self._started)
 
     # --- what others see ------------------------------------------------------------
 

@@ -151,10 +151,9 @@ class LineReady:
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The pack's fate, as told to the machine."""
+    """Fates of packs, as told to the machine: (trigger, accept). Gathered for a moment: a message costs more than what it says."""
 
-    trigger: int
-    accept: bool
+    fates: tuple[tuple[int, bool], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,10 +186,8 @@ class KeepImage:
 
 
 @dataclass(frozen=True, slots=True)
-class SettledUpTo:
-    """Every trigger up to here has its last revision: files with no later ones may be sealed."""
-
-    settled: bool
+class AllSettled:
+    """Every row written so far has its last revision: its file may be sealed. The next Write ends it."""
 
 
 @dataclass(frozen=True, slots=True)

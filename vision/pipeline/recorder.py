@@ -17,13 +17,13 @@ from vision.pipeline.batch import LOGS, close_account
 from vision.pipeline.last_words import last_words_complete, remove_last_words
 from vision.pipeline.messages import (
     Ack,
+    AllSettled,
     Failed,
     ImageDone,
     KeepImage,
     Leave,
     Ready,
     RecorderTrouble,
-    SettledUpTo,
     Write,
 )
 from vision.pipeline.pool import FramePool
@@ -88,11 +88,12 @@ class Recorder:
         for message in self._channel.receive():
             match message:
                 case Write():
+                    self._settled = False
                     self._rows_open.append(message)
                 case KeepImage():
                     self._images_open.append(message)
-                case SettledUpTo(settled):
-                    self._settled = settled
+                case AllSettled():
+                    self._settled = True
                 case Leave():
                     self._leave = True
 

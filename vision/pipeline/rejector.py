@@ -36,6 +36,10 @@ from vision.reject.schedule import Schedule
 
 log = logging.getLogger("rejector")
 
+_CONNECT_NS = 1_000_000_000
+_GATHER_NS = 100_000_000
+"""Fates are told to the line this much later at the most: waking another process costs 40-80 us where CPUs are virtual."""
+
 
 class Rejector:
     """Packs of one station from Expect to their fate.
@@ -52,7 +56,9 @@ class Rejector:
         self._line_ready = False
         self._leave = False
         self._loss = ""
-        self._told: tuple[bool, int | None, str] | None = None
+        self._told: tuple[bool, str] | None = None
+        self._fates: list[tuple[int, bool]] = []  # settled, the line is not told yet
+        self._tell_at_ns = 0
         self.last_trigger = 0
 
     def run(self) -> list[tuple[int, bool]]:
@@ -63,10 +69,13 @@ class Rejector:
                 self._hear(message)
             self._settle_due()
             self._tick()
-        fates = [(settled.trigger, False) for settled in self._schedule.reject_all(time.monotonic_ns())]
         now_ns = time.monotonic_ns()
-        for trigger, _ in fates:
-            self._output.settle(trigger, False, now_ns, now_ns)
+        for settled in self._schedule.reject_all(now_ns):
+            self._output.settle(settled.trigger, False, now_ns, now_ns)
+            self._fates.append((settled.trigger, False))
+        fates = list(self._fates)
+        if self._fates:
+            self._tell_fates()
         return fates
 
     def _hear(self, message: Any) -> None:
@@ -92,7 +101,15 @@ class Rejector:
         now_ns = time.monotonic_ns()
         for settled in self._schedule.due(now_ns):
             done = self._output.settle(settled.trigger, settled.accept, settled.due_ns, now_ns)
-            self._channel.send(Settled(settled.trigger, settled.accept and done))
+            self._fates.append((settled.trigger, settled.accept and done))
+            self._tell_at_ns = self._tell_at_ns or now_ns + _GATHER_NS
+        if self._fates and now_ns >= self._tell_at_ns:
+            self._tell_fates()
+
+    def _tell_fates(self) -> None:
+        self._channel.send(Settled(tuple(self._fates)))
+        self._fates.clear()
+        self._tell_at_ns = 0
 
     def _tick(self) -> None:
         now_ns = time.monotonic_ns()
@@ -115,13 +132,13 @@ class Rejector:
             detail = "the reject bin is full"
         elif machine.stop_request:
             detail = "the machine asks for a stop"
-        state = (not detail, machine.confirmed_count, detail)
+        state = (not detail, detail)
         if state != self._told:
             self._told = state
-            self._channel.send(OutputState(*state))
+            self._channel.send(OutputState(not detail, machine.confirmed_count, detail))
 
     def _wait(self) -> None:
-        times = [self._next_heartbeat_ns, self._schedule.next_due_ns(), self._output.wait_ns()]
+        times = [self._tell_at_ns or None, self._next_heartbeat_ns, self._schedule.next_due_ns(), self._output.wait_ns()]
         next_ns = min(t for t in times if t is not None)
         wait_ms = max(0.0, (next_ns - time.monotonic_ns()) / 1e6)
         poll = select.poll()
@@ -134,8 +151,12 @@ class Rejector:
             self._channel.flush()
 
 
-def run_rejector(channel: Channel, config: StationConfig, port: int | None, folder: str) -> None:
-    """The process of one station's output. port: of a Modbus PLC that was started with the line, else None."""
+def run_rejector(channel: Channel, config: StationConfig, port: int | None, folder: str, first: bool) -> None:
+    """The process of one station's output.
+
+    port: of a Modbus PLC that was started with the line, else None. first: the line is starting, and a machine that does not
+    answer is the user's to mend; later it is waited for.
+    """
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
     try:
@@ -146,7 +167,13 @@ def run_rejector(channel: Channel, config: StationConfig, port: int | None, fold
             allow_insecure_network=config.reject.allow_insecure_network,
             log_path=_log_path(Path(folder), config.name) if config.reject.output == "simulated" else None,
         )
-        output.open(time.monotonic_ns())
+        try:
+            output.open(time.monotonic_ns())
+        except OutputError as error:
+            if first:
+                raise
+            log.warning("%s", error)
+        _await_up(output)
     except (OutputError, ValueError) as error:
         channel.send(Failed(f"station {config.name}: {error}"))
         channel.drain(1.0)
@@ -161,6 +188,23 @@ def run_rejector(channel: Channel, config: StationConfig, port: int | None, fold
         words = {"last_trigger": rejector.last_trigger, "outcomes": fates}
         write_last_words(Path(folder), "rejector", config.name, words)
     output.close()
+
+
+def _await_up(output: Output) -> None:
+    """Gives the machine a moment to show that it is alive, so that a line does not begin with a warning."""
+    end_ns = time.monotonic_ns() + _CONNECT_NS
+    next_beat_ns = 0
+    while not output.machine().up and (now_ns := time.monotonic_ns()) < end_ns:
+        if now_ns >= next_beat_ns:
+            next_beat_ns = now_ns + _CONNECT_NS // 20
+            output.heartbeat(False, now_ns)
+        poll = select.poll()
+        output_fd = output.fileno()
+        if output_fd is not None:
+            poll.register(output_fd, select.POLLIN)
+        poll.poll(5)
+        with contextlib.suppress(OutputError):
+            output.tick(time.monotonic_ns())
 
 
 def _log_path(folder: Path, station: str) -> Path:

@@ -93,7 +93,7 @@ def _replayed(recording: Recording) -> Iterator[Pixels | ReplayFrame]:
 @contextmanager
 def simulated(source: Path | None, rate_hz: float = 10.0) -> Iterator[dict[str, str]]:
     """The environment of a simulated camera that replays a recording (the demonstration's without one), for a single look."""
-    recording = Recording.open(source or DEMO / "packs")
+    recording = Recording.open(source or DEMO / "packs.zip")
     with tempfile.TemporaryDirectory(prefix="vision-simulator-") as folder:
         yield prepare(Path(folder), frames=_replayed(recording), backgrounds=recording.backgrounds, rate_hz=rate_hz)
 
