@@ -66,7 +66,7 @@ class Png:
         flat = self._rows.reshape(-1)
         for at, start, length in self._blocks:
             self._view[at : at + length] = flat[start : start + length]
-        struct.pack_into(">I", self._file, self._end - 4, zlib.adler32(flat))
+        struct.pack_into(">I", self._file, self._end - 4, zlib.adler32(flat.data))
         content = memoryview(self._file)[self._kind_at : self._end]
         struct.pack_into(">I", self._file, self._end, zlib.crc32(content))
         return self._file

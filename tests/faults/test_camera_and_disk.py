@@ -1,0 +1,77 @@
+"""Faults of the world around: a camera that drops, tears or leaves, and a disk that is full."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.rig import Script, line_file, run
+from vision.pipeline.line import Line
+
+
+def test_dropped_and_incomplete_frames_have_their_verdict(tmp_path: Path) -> None:
+    faults = (
+        'faults = [{kind="dropped", pack=9}, {kind="incomplete", pack=19}, {kind="dropped", pack=29}, {kind="dropped", pack=30}]'
+    )
+    result = run(line_file(tmp_path, backend="simulator", faults=faults), Script(frames=60))
+    reason = {row["trigger"]: row["reasons"][0] for row in result.rows if row["reasons"]}
+    assert {t for t, r in reason.items() if r == "MISSED_FRAME"} == {10, 30, 31}
+    assert {t for t, r in reason.items() if r == "INCOMPLETE_FRAME"} == {20}
+    assert len(result.rows) == 60
+    frame_ids = {row["trigger"]: row["frame_id"] for row in result.rows if row["frame_id"] is not None}
+    assert all(trigger == frame_id for trigger, frame_id in frame_ids.items()), "a verdict went to another pack"
+
+
+def test_the_camera_is_unplugged_and_comes_back(tmp_path: Path) -> None:
+    faults = 'faults = [{kind="unplug", pack=20, duration_ms=1500}]'
+    result = run(line_file(tmp_path, backend="simulator", faults=faults), Script(frames=120))
+    lost = sorted(row["trigger"] for row in result.rows if row["reasons"][:1] == ["CAMERA_LOST"])
+    assert len(lost) >= 20, "packs that went by meanwhile have their verdict"
+    assert lost == list(range(lost[0], lost[-1] + 1))
+    assert any(row["accept"] for row in result.rows if row["trigger"] > lost[-1]), "it never came back"
+    assert any("camera" in status.trouble for status in result.status), "nobody was told"
+
+
+def test_a_stalled_camera_loses_nothing(tmp_path: Path) -> None:
+    faults = 'faults = [{kind="stall", pack=20, duration_ms=400}]'
+    result = run(line_file(tmp_path, backend="simulator", faults=faults), Script(frames=50))
+    assert not {"MISSED_FRAME", "CAMERA_LOST", "NO_SLOT"} & set(result.reasons)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A real file system of 8 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], capture_output=True, check=False)
+    if mount.returncode:
+        pytest.skip("a small disk can only be mounted by root")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_the_disk_is_full_for_a_while(tmp_path: Path, small_disk: Path) -> None:
+    filler = small_disk / "filler"
+
+    def fill(line: Line) -> None:
+        with open(filler, "wb", buffering=0) as file:
+            chunk = bytes(64 * 1024)
+            try:
+                while True:
+                    file.write(chunk)
+            except OSError:
+                pass
+        assert os.statvfs(small_disk).f_bavail == 0
+
+    def empty(line: Line) -> None:
+        filler.unlink()
+
+    path = line_file(tmp_path, results=small_disk, more="[results]\nevidence_images = 3\nfree_mb_min = 0")
+    result = run(path, Script((20, fill), (60, empty), frames=120))
+    assert result.reasons["NOT_RECORDED"] > 5
+    assert any("not recorded" in status.trouble for status in result.status), "nobody was told"
+    assert any(row["accept"] for row in result.rows if row["trigger"] > 100), "it never came back"
