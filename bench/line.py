@@ -27,6 +27,8 @@ from vision.types import LINE_REASONS
 
 P99_LIMIT_MS = 50.0
 OVERHEAD_LIMIT_MS = 1.0
+OUTSIDE = ("inspect", "camera")
+"""Not the line's overhead: the inspection itself, and the threads of the (simulated) camera."""
 
 LINE = """
 [line]
@@ -129,7 +131,7 @@ def judged(batch: Path, source: Path) -> Judged:
 
 def limits(summary: Summary, found: Judged, packs: int) -> list[str]:
     """What was missed, in words; empty when all holds."""
-    overhead_ms = sum(ms for role, ms in summary.cpu_ms_per_frame.items() if role != "inspect")
+    overhead_ms = sum(ms for role, ms in summary.cpu_ms_per_frame.items() if role not in OUTSIDE)
     p99 = summary.latency_ms["p99"] or 0.0
     checks = {
         f"rows {found.rows}, {found.doubled} doubled, {found.missing} missing": found.rows == packs and not found.doubled,
@@ -145,8 +147,8 @@ def limits(summary: Summary, found: Judged, packs: int) -> list[str]:
 def table(summary: Summary, found: Judged, rate_hz: float) -> str:
     """The figures as Markdown."""
     latency, cpu = summary.latency_ms, summary.cpu_ms_per_frame
-    overhead = sum(ms for role, ms in cpu.items() if role != "inspect")
-    shares = ", ".join(f"{role} {ms:.2f}" for role, ms in cpu.items() if role != "inspect")
+    overhead = sum(ms for role, ms in cpu.items() if role not in OUTSIDE)
+    shares = ", ".join(f"{role} {ms:.2f}" for role, ms in cpu.items() if role not in OUTSIDE)
     plc = next(iter((summary.plc or {}).values()), {}) or {}
     good = found.kinds["good"]
     bad = sum(found.kinds.values()) - good

@@ -42,8 +42,9 @@ class Crew:
         self._recipes: dict[tuple[str, int], tuple[Callable[..., None], Callable[[], Sequence[Any]]]] = {}
         self._planned: list[tuple[float, tuple[str, int]]] = []
         self._losses: dict[tuple[str, int], int] = {}
-        self._cpu_baseline: dict[int, float] = {}
-        self._cpu_last: dict[int, tuple[str, float]] = {}
+        self._cpu_baseline: dict[tuple[int, str], float] = {}
+        self._cpu_last: dict[tuple[int, str], float] = {}
+        self._line_baseline = 0.0
 
     def start(self, role: str, index: int, target: Callable[..., None], arguments: Callable[[], Sequence[Any]]) -> Child:
         """Starts a child; `arguments` are asked for again at each restart."""
@@ -125,20 +126,23 @@ class Crew:
 
     def cpu_begin(self) -> None:
         """From now on cpu_seconds() counts."""
-        self._cpu_baseline = {child.pid: _cpu_of(child.pid) for child in self.children.values()}
-        self._cpu_baseline[0] = time.process_time()
+        self._cpu_baseline = {}
+        for child in self.children.values():
+            for role, used in _cpu_of(child).items():
+                self._cpu_baseline[child.pid, role] = used
+        self._line_baseline = time.process_time()
 
     def cpu_read(self) -> None:
         """Remembers what each child has used; a dead one cannot be asked any more."""
         for child in self.children.values():
             with contextlib.suppress(psutil.Error):
-                used = _cpu_of(child.pid) - self._cpu_baseline.get(child.pid, 0.0)
-                self._cpu_last[child.pid] = (child.role, used)
+                for role, used in _cpu_of(child).items():
+                    self._cpu_last[child.pid, role] = used - self._cpu_baseline.get((child.pid, role), 0.0)
 
     def cpu_seconds(self) -> dict[str, float]:
-        """CPU seconds per role since cpu_begin(), the line itself included."""
-        sums = {"line": time.process_time() - self._cpu_baseline.get(0, 0.0)}
-        for role, used in self._cpu_last.values():
+        """CPU seconds per role since cpu_begin(), the line itself included; "camera" = the threads of the camera's own software."""
+        sums = {"line": time.process_time() - self._line_baseline}
+        for (_, role), used in self._cpu_last.items():
             sums[role] = sums.get(role, 0.0) + used
         return sums
 
@@ -170,9 +174,15 @@ class Crew:
         child.close()
 
 
-def _cpu_of(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+def _cpu_of(child: Child) -> dict[str, float]:
+    """CPU seconds by role. An acquirer is its main thread; what else runs there is the GenTL producer's: the camera's side."""
+    process = psutil.Process(child.pid)
+    times = process.cpu_times()
+    total = float(times.user + times.system)
+    if child.role != "acquirer":
+        return {child.role: total}
+    main = sum(float(t.user_time + t.system_time) for t in process.threads() if t.id == child.pid)
+    return {"acquirer": main, "camera": total - main}
 
 
 def preload(modules: Sequence[str]) -> None:

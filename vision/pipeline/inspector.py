@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import time
 
+import cv2
 import numpy as np
 
 from vision.inspection import Workspace, inspect
@@ -25,17 +25,17 @@ def run_inspector(channel: Channel, pool: FramePool, recipes: tuple[Recipe, ...]
 
     recipes: one per station.
     """
+    cv2.setNumThreads(1)  # one thread per process: the parallelism is the inspectors
     work = Workspace()
     for station, recipe in enumerate(recipes):  # the first frame must not pay for what is made on first use
         inspect(Frame(np.zeros(pool.shapes[station], np.uint8)), recipe, work)
     generations = pool.generations
-    gc.collect()
-    gc.freeze()
     channel.send(Ready())
     while not channel.closed:
         channel.wait(None)
         for message in channel.receive():
             if isinstance(message, Leave):
+                work.close()
                 return
             if isinstance(message, Inspect):
                 channel.send(_inspect_slot(message, pool, generations, recipes, work))

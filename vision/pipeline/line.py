@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -131,6 +132,8 @@ class Line:
         except BaseException:
             self.crew.close()
             raise
+        gc.collect()
+        gc.freeze()  # see process.py
         self._started = True
         self._began = time.monotonic()
         self.crew.cpu_begin()

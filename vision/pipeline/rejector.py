@@ -7,7 +7,6 @@ in the line's loop: with a process of its own it is kept while the machine is bu
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import select
@@ -179,8 +178,6 @@ def run_rejector(channel: Channel, config: StationConfig, port: int | None, fold
         channel.drain(1.0)
         return
     schedule = make_schedule(config.reject)
-    gc.collect()
-    gc.freeze()
     channel.send(Ready())
     rejector = Rejector(channel, schedule, output, int(config.reject.heartbeat_ms * 1e6))
     fates = rejector.run()
