@@ -144,7 +144,7 @@ def measure(readers: dict[str, Reader], images: list[Picture]) -> dict[str, Tall
     return tallies
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--sets", help="comma-separated names of sets; default all")
@@ -152,7 +152,7 @@ def main() -> None:
     parser.add_argument("--effort", type=int, default=Search().effort, help="work units per expected symbol")
     parser.add_argument("--second-opinion-ms", type=float, default=0.0)
     parser.add_argument("--list", action="store_true", help="name the images missed, misread and unexplained")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     wanted = set(args.sets.split(",")) if args.sets else None
     images = [picture for picture in pictures(args.data) if wanted is None or picture.group in wanted]
     readers: dict[str, Reader] = {"vision": vision_reader(args.effort, args.second_opinion_ms)}

@@ -1,0 +1,24 @@
+"""`python -m bench`: the figures of the README: the line at speed, and the decoder over image sets beside its peer."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from bench import decode_sets, line
+
+DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+
+
+def main() -> int:
+    """The line for a minute, then the decoder's table where the image sets are present; 1 when a limit of the line was missed."""
+    code = line.main([])
+    print()
+    if DATA.is_dir():
+        decode_sets.main([str(DATA), "--sets", "L0,L1,L2,L3,N"])
+    else:
+        print(f"no image sets at {DATA}: the table of read rates is left out", file=sys.stderr)
+    return code
+
+
+sys.exit(main())
