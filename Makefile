@@ -13,14 +13,15 @@ setup: .venv/.ready  ## .venv with locked versions, libdmtx, the simulated camer
 .venv/.packages: .requirements.lock
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo "setup: $(PYTHON) must be Python 3.11 to 3.13 (make PYTHON=python3.12 ...)" >&2; exit 2; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || sh .ci/debian-package python3-venv
-	$(PYTHON) -m venv --clear .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement .requirements.lock
+	@echo "setup: locked packages into .venv"
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes --requirement .requirements.lock
 	@touch $@
 
 .venv/.ready: .venv/.packages pyproject.toml $(wildcard vision/cameras/simulator/*.py vision/cameras/simulator/*.c vision/cameras/simulator/*.h)
 	@$(BIN)/python -c 'import pylibdmtx.pylibdmtx' 2>/dev/null || sh .ci/debian-package libdmtx0b libdmtx0t64 || true
-	$(BIN)/python vision/cameras/simulator/build.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(BIN)/python vision/cameras/simulator/build.py
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 run: setup  ## the demonstration line: simulated camera, Modbus PLC, 30 s at 10 packs/s
