@@ -108,10 +108,10 @@ class Run:
         return {trigger for trigger, accept in fates(self.folder) if accept}
 
 
-def fates(batch: Path) -> list[tuple[int, bool]]:
+def fates(batch: Path, pattern: str = "output.*.csv") -> list[tuple[int, bool]]:
     """What the simulated output was told for each pack, in order, by its own log."""
     told = []
-    for log in sorted((batch / "logs").glob("output.*.csv")):
+    for log in sorted((batch / "logs").glob(pattern)):
         for line in log.read_text(encoding="utf-8").splitlines()[1:]:
             if line.count(",") == 3:
                 values = line.split(",")

@@ -127,3 +127,9 @@ def test_the_budget_counts_within_its_window() -> None:
     assert budget.allow(11.5)
     assert not budget.allow(11.6) or budget.spent <= 5
     assert RestartBudget(0, 10.0).allow(0.0) is False
+
+
+def test_the_fork_server_is_warm_with_a_symbol_that_reads() -> None:
+    from vision.pipeline import preload
+
+    assert preload.SYMBOLS_READ == 1

@@ -7,6 +7,7 @@ accounts left open by a line that died are closed, files are sealed.
 from __future__ import annotations
 
 import logging
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -74,8 +75,16 @@ class Batch:
             self.serials = SerialIndex(order, seen)
             self.seen_before = len(seen)
         except BaseException:
+            if hasattr(self, "folder"):
+                shutil.rmtree(self.folder, ignore_errors=True)
             self._lock.release()
             raise
+
+    def abandon(self) -> None:
+        """Ends a batch whose line did not come to run: sealed like one whose line died, or gone where no trigger came."""
+        mend_line(self.folder.parent)
+        if not any(self.folder.glob("*.arrow*")):
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def release(self) -> None:
         self._lock.release()

@@ -22,6 +22,7 @@ log = logging.getLogger("line")
 
 _BACK_OFF_FIRST_S = 0.2
 _BACK_OFF_LONGEST_S = 2.0
+_CLOSING_S = 5.0
 
 
 class Crew:
@@ -147,8 +148,17 @@ class Crew:
         return sums
 
     def close(self) -> None:
-        """Kills whoever is left and lets go of everything."""
-        for child in list(self.children.values()):
+        """Lets everybody see the end of the line, waits for those who have an account to close, kills whoever is left."""
+        left = list(self.children.values())
+        for child in left:
+            fd = child.channel.fileno()
+            if fd >= 0:
+                with contextlib.suppress(KeyError):
+                    self._selector.unregister(fd)
+            child.channel.close()
+        end = time.monotonic() + _CLOSING_S
+        for child in left:
+            child.process.join(max(0.0, end - time.monotonic()))
             self._forget(child)
         self._selector.close()
 

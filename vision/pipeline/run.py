@@ -12,11 +12,12 @@ from pathlib import Path
 
 from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
 
+from vision.cameras.camera import CameraError
 from vision.config import LineConfig
 from vision.content.order import Order
 from vision.pipeline.batch import Batch
 from vision.pipeline.crew import preload
-from vision.pipeline.line import Line
+from vision.pipeline.line import Line, StartError
 from vision.pipeline.plc_process import PlcProcess
 from vision.pipeline.sources import prepare_sources
 from vision.pipeline.stats import Status, Summary
@@ -38,30 +39,32 @@ def run_line(
 ) -> Summary:
     """Runs a line until `frames` triggers per station, `seconds`, the end of its recordings, SIGINT or SIGTERM.
 
-    Raises StartError, ResultsError or CameraError, each one line, when it cannot start; nothing half-started stays then.
+    Raises StartError or ResultsError, one line, when it cannot start; nothing half-started stays then.
     """
     preload(PRELOADED)
     recipes = [station.recipe.recipe(order) for station in config.stations]
     with ExitStack() as stack:
-        sources = stack.enter_context(prepare_sources(config))
+        # The batch first, for its lock: a start that is refused must not touch what the line that runs lives on.
         batch = Batch(config, order, recipes)
         stack.callback(batch.release)
-        stack.enter_context(_log_to(batch.logs / "line.log"))
-        for word in batch.mended:
-            log.warning("mended: %s", word)
-        plcs = [
-            PlcProcess(station.reject, batch.logs / f"plc.{station.name}.csv")
-            if station.reject.output == "modbus" and station.reject.simulate_plc
-            else None
-            for station in config.stations
-        ]
-        for plc in plcs:
-            if plc is not None:
-                stack.callback(plc.close)
-        line = Line(config, recipes, batch, sources, frames, [plc.port if plc else None for plc in plcs])
-        stack.callback(line.abort)
-        stopped = stack.enter_context(_stop_signals())
-        line.start()
+        not_running = stack.enter_context(ExitStack())
+        not_running.callback(batch.abandon)
+        with _naming(config):
+            sources = stack.enter_context(prepare_sources(config))
+            stack.enter_context(_log_to(batch.logs / "line.log"))
+            for word in batch.mended:
+                log.warning("mended: %s", word)
+            plcs: list[PlcProcess | None] = []
+            for station in config.stations:
+                plcs.append(None)
+                if station.reject.output == "modbus" and station.reject.simulate_plc:
+                    plcs[-1] = plc = PlcProcess(station.reject, batch.logs / f"plc.{station.name}.csv")
+                    stack.callback(plc.close)
+            line = Line(config, recipes, batch, sources, frames, [plc.port if plc else None for plc in plcs])
+            stack.callback(line.abort)
+            stopped = stack.enter_context(_stop_signals())
+            line.start()
+        not_running.pop_all()
         on_start(line)
         line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), on_status, status_period_s)
         summary = line.stop()
@@ -72,13 +75,22 @@ def run_line(
 
 
 @contextmanager
+def _naming(config: LineConfig) -> Iterator[None]:
+    """What keeps a line from starting, with the name of its file in front."""
+    try:
+        yield
+    except (CameraError, StartError) as error:
+        raise StartError(f"{config.path}: {error}") from None
+
+
+@contextmanager
 def _stop_signals() -> Iterator[threading.Event]:
-    """SIGINT and SIGTERM ask for an end; a second one has its usual effect."""
+    """SIGINT, SIGTERM and SIGHUP ask for an end; a second one has its usual effect."""
     stopped = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stopped
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def stop(number: int, frame: object) -> None:
         stopped.set()
