@@ -6,6 +6,7 @@ The line, `vision inspect`, the bench and the golden tests all call this one fun
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from vision.content.compare import check
 from vision.decode.decode import decode
@@ -18,10 +19,11 @@ from vision.verdict.recipe import Recipe
 __all__ = ["Workspace", "inspect"]
 
 
-def inspect(frame: Frame, recipe: Recipe, work: Workspace) -> Inspection:
+def inspect(frame: Frame, recipe: Recipe, work: Workspace, *, warnings: Sequence[str] = ()) -> Inspection:
     """Everything we find in one frame. Pure: same frame and recipe, same inspection (stage_ns apart).
 
     frame.pixels: (height, width) uint8. work: scratch arrays, reused between frames; its content never matters.
+    warnings: what the caller knows of the image ("lossy_image"), for the grade reports.
     """
     begin_ns = time.perf_counter_ns()
     decoded = decode(frame.pixels, recipe.search, work)
@@ -30,7 +32,7 @@ def inspect(frame: Frame, recipe: Recipe, work: Workspace) -> Inspection:
     grading_ns = 0
     for symbol, _, reading in decoded:
         grade_begin_ns = time.perf_counter_ns()
-        report = grade(frame.pixels, symbol, reading, recipe.setup)
+        report = None if recipe.decode_only else grade(frame.pixels, symbol, reading, recipe.setup, warnings=warnings)
         grading_ns += time.perf_counter_ns() - grade_begin_ns
         content = check(reading.payload, reading.symbology_identifier, recipe.order) if reading else None
         findings.append(Finding(symbol, reading, content, report))

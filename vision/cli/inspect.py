@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 if TYPE_CHECKING:
+    from vision.content.order import Order
+    from vision.decode.search import Search
+    from vision.grade.setup import Setup
     from vision.types import Finding, Inspection, Reading
+    from vision.verdict.recipe import Recipe
+
+LOSSY = "lossy_image"
 
 
 def inspect(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="image files (Mono8; colour is turned to grey)")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="image files of 8 bits; colour is turned to grey")],
     order: Annotated[Path | None, typer.Option(metavar="ORDER.json", help="compare the content with an order")] = None,
-    edition: Annotated[str, typer.Option(help="edition of the standard")] = "2011",
-    standard: Annotated[str, typer.Option(help="15415")] = "15415",
-    aperture: Annotated[str, typer.Option(help="80% of the module, or NNmil (then --mm-per-px)")] = "80%",
-    mm_per_px: Annotated[float | None, typer.Option(help="scale of the image")] = None,
-    white: Annotated[float, typer.Option(help="grey value of 100 % reflectance")] = 255.0,
-    black: Annotated[float, typer.Option(help="grey value of 0 % reflectance")] = 0.0,
-    symbols: Annotated[int | None, typer.Option(min=1, help="how many symbols there must be")] = None,
+    edition: Annotated[str, typer.Option(metavar="YEAR", help="edition of the standard: 2011")] = "2011",
+    standard: Annotated[str, typer.Option(metavar="NUMBER", help="standard to grade by: 15415")] = "15415",
+    aperture: Annotated[str, typer.Option(metavar="80%|NNmil", help="share of the module, or NNmil with --mm-per-px")] = "80%",
+    mm_per_px: Annotated[float | None, typer.Option(help="size of a pixel in the plane of the print")] = None,
+    white: Annotated[float, typer.Option(help="grey value of 100 % reflectance; may lie outside 0-255")] = 255.0,
+    black: Annotated[float, typer.Option(help="grey value of 0 % reflectance; may lie outside 0-255")] = 0.0,
+    symbols: Annotated[int | None, typer.Option(min=1, help="how many symbols there must be; replaces the order's number")] = None,
     decode_only: Annotated[bool, typer.Option("--decode-only", help="do not grade")] = False,
-    second_opinion_ms: Annotated[float, typer.Option(min=0.0, help="time for libdmtx where our own reader fails")] = 200.0,
+    second_opinion_ms: Annotated[
+        float, typer.Option(min=0.0, help="time for libdmtx where our own reader fails, 0 = not asked")
+    ] = 200.0,
     require: Annotated[bool, typer.Option("--require", help="exit code 1 when an image holds no readable symbol")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="one JSON line per image")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON line per image on stdout")] = False,
 ) -> int:
     """Locates, decodes and grades every Data Matrix in images.
 
@@ -41,42 +52,77 @@ def inspect(
     from vision.inspection import Workspace
     from vision.inspection import inspect as inspect_frame
     from vision.types import Frame
-    from vision.verdict.recipe import Recipe, recipe_for
 
+    _require_known(standard, edition)
     try:
-        search = Search(symbol_count=symbols, second_opinion_ms=second_opinion_ms)
-        calibrated = (white, black) != (255.0, 0.0)
-        setup = Setup(
-            standard=standard,
-            edition=edition,
-            aperture=aperture,
-            mm_per_px=mm_per_px,
-            white=white,
-            black=black,
-            calibrated=calibrated,
-        )
+        setup = Setup(standard, edition, aperture, mm_per_px, white, black)
+        search = Search(second_opinion_ms=second_opinion_ms)
     except ValueError as error:
-        raise ConfigError(str(error)) from None
-    if order is not None:
-        recipe = recipe_for(load_order(order), search, setup)
-    else:
-        recipe = Recipe(search, setup, symbols_per_frame=symbols, decode_only=decode_only)
-    work = Workspace()
+        words = str(error).replace("mm_per_px", "--mm-per-px")
+        raise ConfigError(f"the call: --{words}") from None
+    recipe = _recipe(load_order(order) if order is not None else None, search, setup, symbols, decode_only)
     unread = 0
-    for path in images:
-        frame = Frame(read_mono8(path))
-        begin_ns = time.perf_counter_ns()
-        inspection = inspect_frame(frame, recipe, work)
-        took_ms = (time.perf_counter_ns() - begin_ns) / 1e6
-        unread += not any(finding.reading for finding in inspection.findings)
-        if as_json:
-            print(json.dumps(as_dict(path, inspection, took_ms)), flush=True)
-        else:
-            _print(path, inspection, took_ms)
+    with closing(Workspace()) as work:
+        for path in _progress(images):
+            if not path.is_file():
+                raise ConfigError(f"{path}: no such file, expected an image")
+            frame = Frame(read_mono8(path))
+            warnings = (LOSSY,) if is_lossy(path) else ()
+            begin_ns = time.perf_counter_ns()
+            inspection = inspect_frame(frame, recipe, work, warnings=warnings)
+            took_ms = (time.perf_counter_ns() - begin_ns) / 1e6
+            unread += not any(finding.reading for finding in inspection.findings)
+            if as_json:
+                print(json.dumps(as_dict(path, inspection, took_ms)), flush=True)
+            else:
+                _print(path, inspection, took_ms)
     if require and unread:
         print(f"vision: {unread} of {len(images)} images hold no readable symbol", file=sys.stderr)
         return 1
     return 0
+
+
+def _require_known(standard: str, edition: str) -> None:
+    """Raises ConfigError in one line for a standard or an edition that is not graded by."""
+    from vision.config import ConfigError
+    from vision.grade.scales import EDITIONS
+
+    if (standard, edition) in EDITIONS:
+        return
+    known = sorted(EDITIONS)
+    option = "--edition" if any(standard == name for name, _ in known) else "--standard"
+    given = edition if option == "--edition" else standard
+    words = " or ".join(f"--standard {name} --edition {year}" for name, year in known)
+    raise ConfigError(f"{option} {given}: this version does not grade by it, expected {words}")
+
+
+def _recipe(order: Order | None, search: Search, setup: Setup, symbols: int | None, decode_only: bool) -> Recipe:
+    """What to look for in an image: always one code too many as well, for nobody waits for the verdict here."""
+    from vision.verdict.recipe import Recipe, recipe_for
+
+    recipe = Recipe(search, setup) if order is None else recipe_for(order, search, setup, count_extra=True)
+    wanted = symbols if symbols is not None else recipe.symbols_per_frame
+    # Without a number to stop at, the search has the budget of one symbol: give it that of all.
+    search = dataclasses.replace(recipe.search, effort=recipe.search.effort * (wanted or 1))
+    return dataclasses.replace(recipe, search=search, symbols_per_frame=wanted, decode_only=decode_only)
+
+
+def is_lossy(path: Path) -> bool:
+    """Whether an image file went through a lossy compression (JPEG, WebP), by its first bytes and not by its name."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    return head.startswith(b"\xff\xd8\xff") or (head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8 ")
+
+
+def _progress(images: list[Path]) -> Iterator[Path]:
+    """The images, with a bar on stderr where that is a terminal and stdout, with the findings, is not."""
+    if len(images) < 2 or not sys.stderr.isatty() or sys.stdout.isatty():
+        yield from images
+        return
+    from rich.console import Console
+    from rich.progress import track
+
+    yield from track(images, "inspecting", console=Console(stderr=True), transient=True)
 
 
 def as_dict(path: Path | str, inspection: Inspection, took_ms: float) -> dict[str, Any]:
@@ -106,7 +152,7 @@ def _symbol(finding: Finding) -> dict[str, Any]:
         "grade": None
         if report is None
         else {
-            "standard": f"ISO/IEC {report.standard}",
+            "standard": report.standard,
             "edition": report.edition,
             "overall": report.overall,
             "letter": report.letter,
@@ -138,15 +184,22 @@ def _read(reading: Reading | None) -> dict[str, Any]:
 
 
 def _print(path: Path, inspection: Inspection, took_ms: float) -> None:
-    verdict = "accept" if inspection.verdict.accept else "reject: " + ", ".join(inspection.verdict.reasons)
-    print(f"{path}: {len(inspection.findings)} symbol(s), {took_ms:.1f} ms, {verdict}")
+    from vision.results.export import printable
+    from vision.verdict.reasons import WORDS
+
+    found = len(inspection.findings)
+    print(f"{path}: {found or 'no'} symbol{'' if found == 1 else 's'}, {took_ms:.1f} ms")
+    print("  accept" if inspection.verdict.accept else "  reject")
+    for reason in inspection.verdict.reasons:
+        print(f"    {reason:<22} {WORDS[reason]}")
     for finding in inspection.findings:
-        symbol, report = finding.symbol, finding.report
-        text = finding.content.text if finding.content else "(not decoded)"
-        print(f"  {symbol.rows}x{symbol.columns}  {symbol.px_per_module:.1f} px/module  {text}")
+        symbol, reading, report = finding.symbol, finding.reading, finding.report
+        text = printable(finding.content.text) if finding.content else "found, not decoded"
+        rescue = f"  (found by {reading.rescue})" if reading is not None and reading.rescue else ""
+        print(f"  {text}\n    {symbol.rows}x{symbol.columns} modules of {symbol.px_per_module:.1f} px{rescue}")
         if report is not None:
-            print(f"  {report.formal} ({report.letter})  ISO/IEC {report.standard}:{report.edition}, in-line grade", end="")
-            print(f"  warnings: {', '.join(report.warnings)}" if report.warnings else "")
+            print(f"    in-line grade {report.formal} ({report.letter}) after {report.standard}:{report.edition}", end="")
+            print(f"; warnings: {', '.join(report.warnings)}" if report.warnings else "")
             for name, parameter in report.parameters.items():
                 value = "" if parameter.value is None else f"{parameter.value:8.3f}"
-                print(f"    {name:<26} {parameter.grade:.1f} {value}")
+                print(f"      {name:<26} {parameter.grade:.1f} {value}".rstrip())

@@ -6,6 +6,7 @@ command needs is imported when it runs, so that `--help` is quick.
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
@@ -41,11 +42,11 @@ def call(arguments: list[str] | None = None) -> int:
     except Exit as error:
         return error.exit_code
     except (Abort, KeyboardInterrupt):
-        print("vision: interrupted", file=sys.stderr)
-        return 130
+        print("vision: interrupted; what was done is kept", file=sys.stderr)
+        return 1
     except BrokenPipeError:
-        # The reader of our output went away (head, less): no error of ours, and nothing more to say.
-        sys.stderr.close()
+        # The reader of our output went away (head, less): no error of ours, and nothing more to say, not even at the last flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except TyperException as error:
         words = error.format_message() if hasattr(error, "format_message") else str(error)
@@ -55,9 +56,13 @@ def call(arguments: list[str] | None = None) -> int:
     except Exception as error:
         from vision.cli.expected import EXPECTED
 
-        if not isinstance(error, EXPECTED):
+        if isinstance(error, EXPECTED):
+            words = str(error)
+        elif isinstance(error, OSError) and error.filename:
+            words = f"{error.filename}: {error.strerror}"
+        else:
             raise
-        print(f"vision: {_one_line(str(error))}", file=sys.stderr)
+        print(f"vision: {_one_line(words)}", file=sys.stderr)
         return 2
 
 

@@ -83,7 +83,7 @@ class Batch:
     def abandon(self) -> None:
         """Ends a batch whose line did not come to run: sealed like one whose line died, or gone where no trigger came."""
         mend_line(self.folder.parent)
-        if not any(self.folder.glob("*.arrow*")):
+        if not revisions(row_files(self.folder)):
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def release(self) -> None:
