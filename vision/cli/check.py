@@ -1,11 +1,20 @@
-"""`vision check`: what a line file means, before anything is started."""
+"""`vision check`: what a line file means, before anything is started, and every doubt about it."""
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from vision.cameras.profile import Readback
+    from vision.config import LineConfig
+    from vision.content.order import Order
+    from vision.verdict.recipe import Recipe
 
 
 def check(
@@ -15,26 +24,123 @@ def check(
 ) -> int:
     """Shows the effective configuration, memory and latency sums, and each camera's read-back; exit code 2 on any doubt.
 
-    Example: vision check line.toml
+    Example: vision check line.toml --order PO-4711.json
     """
-    from vision.config import describe, load_line
+    from vision.cameras.camera import CameraError
+    from vision.config import ConfigError, describe, load_line
     from vision.content.order import load_order
     from vision.pipeline.sources import prepare_sources, read_back
 
     config = load_line(line)
-    rows = describe(config)
-    if order is not None:
-        loaded = load_order(order)
-        serials = "any" if loaded.serials is None else f"{len(loaded.serials)} listed"
-        rows += [("order", f"{loaded.order}: {loaded.product}, lot {loaded.lot}, expiry {loaded.expiry}, serials {serials}")]
-    width = max(len(name) for name, _ in rows)
-    for name, value in rows:
-        print(f"{name:<{width}}  {value}")
-    if not camera:
-        return 0
-    with prepare_sources(config) as sources:
-        for station, source in zip(config.stations, sources, strict=True):
-            print(f"\ncamera of {station.name}: {source.shape[1]} x {source.shape[0]}")
-            for feature, asked, got in read_back(station.camera, source):
-                print(f"  {feature:<28} {asked!s:>14}  read back {got}")
+    loaded = load_order(order) if order is not None else None
+    recipes = [station.recipe.recipe(loaded) for station in config.stations]
+    doubts: list[str] = []
+    try:
+        with prepare_sources(config, purpose="check") as sources:
+            sizes = {s.name: (at.shape[1], at.shape[0]) for s, at in zip(config.stations, sources, strict=True)}
+            _print_configuration(describe(config, sizes))
+            for station, recipe in zip(config.stations, recipes, strict=True):
+                _print_search(station.name, recipe, loaded)
+            doubts += _doubts(config, sizes)
+            for station, source in zip(config.stations, sources, strict=True):
+                if camera and station.camera.backend != "recorded":
+                    _print_camera(station.name, rows := read_back(station.camera, source))
+                    doubts += [f"station {station.name}: {_feature(row)} differs" for row in rows if row.differs]
+    except CameraError as error:
+        raise ConfigError(f"{line}: {error}") from None
+    if doubts:
+        print(f"vision: {line}: {'; '.join(doubts)}", file=sys.stderr)
+        return 2
+    print("\nno doubt: the line can start")
     return 0
+
+
+def _print_configuration(rows: Sequence[tuple[str, str]]) -> None:
+    """Name and value under the headings and keys of the line file, then the sums of time and memory."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name, value in rows:
+        heading, key = _place(name)
+        groups.setdefault(heading, []).append((key, value))
+    groups["sums"] = groups.pop("sums", [])
+    for heading, pairs in groups.items():
+        print(f"{heading}")
+        for key, value in pairs:
+            print(f"  {key:<28} {value}")
+        print()
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Heading and key of a row of `describe`: "station S1 recipe setup aperture" is aperture in [station S1.recipe]."""
+    words = name.split()
+    if words[-1] in ("memory", "latency", "travel_ms"):
+        return "sums", name
+    if words[0] == "keep":
+        return "[results]", words[-1]
+    if words[0] != "station":
+        return "[line]", name
+    return f"[{' '.join(words[:2])}{'.' + words[2] if len(words) > 3 else ''}]", words[-1]
+
+
+def _print_search(station: str, recipe: Recipe, order: Order | None) -> None:
+    """What the station then looks for: the recipe under the order."""
+    print(f"station {station} lets a pack through with")
+    number = "any number of codes" if recipe.symbols_per_frame is None else f"{recipe.symbols_per_frame} code(s)"
+    print(f"  {'codes':<28} {number}, one too many is {'seen' if recipe.search.symbol_count is None else 'not looked for'}")
+    print(f"  {'print':<28} grade {recipe.grade_min:.1f} or better, ISO/IEC {recipe.setup.standard}:{recipe.setup.edition}")
+    if order is None:
+        print(f"  {'content':<28} any that follows its scheme (no order given)")
+        return
+    serials = "any serial once" if order.serials is None else f"one of {len(order.serials)} serials, once"
+    product = order.gtin or order.ppn
+    print(f"  {'content':<28} order {order.order}: {product}, lot {order.lot}, expiry {order.expiry}, {serials}")
+
+
+def _doubts(config: LineConfig, sizes: dict[str, tuple[int, int]]) -> Iterator[str]:
+    """What would keep the line from starting here and now, or from running well."""
+    import psutil
+
+    from vision.config import memory_bytes
+
+    needed, free = memory_bytes(config, sizes), psutil.virtual_memory().available
+    if needed > free / 2:
+        yield f"[line] slots: the frames take {needed / 1e6:.0f} MB of {free / 1e6:.0f} MB that are free, expected at most half"
+    folder = config.results / config.name
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir():
+        yield f"[line] results: {folder} is no folder"
+    elif not os.access(folder, os.W_OK | os.X_OK):
+        yield f"[line] results: {folder} is not writable"
+    for station in config.stations:
+        reject = station.reject
+        if reject.output == "modbus" and (reject.port or not reject.simulate_plc):
+            trouble = _plc_trouble(reject.host, reject.port, reject.simulate_plc)
+            if trouble:
+                yield f"[station {station.name}.reject] port: {reject.host}:{reject.port}: {trouble}"
+
+
+def _plc_trouble(host: str, port: int, simulated: bool) -> str:
+    """Why a PLC cannot be spoken to, or one simulated, at an address; "" where it can."""
+    import socket
+
+    try:
+        if simulated:
+            socket.create_server((host, port)).close()
+        else:
+            socket.create_connection((host, port), 2.0).close()
+    except OSError as error:
+        return f"{(error.strerror or str(error)).lower()}, expected {'a free port' if simulated else 'a PLC that answers'}"
+    return ""
+
+
+def _feature(row: Readback) -> str:
+    return f"{row.feature}[{row.selected}]" if row.selected else row.feature
+
+
+def _print_camera(station: str, rows: Sequence[Readback]) -> None:
+    """The profile feature by feature: asked, and what the camera has."""
+    width = max((len(_feature(row)) for row in rows), default=0)
+    print(f"\ncamera of station {station}\n  {'feature':<{width}}  {'asked':>14}  {'camera has':>14}")
+    for row in rows:
+        got = "absent" if row.got is None else str(row.got)
+        print(f"  {_feature(row):<{width}}  {row.asked!s:>14}  {got:>14}{'  <- differs' if row.differs else ''}")

@@ -122,8 +122,8 @@ def _reasons(status: Status) -> RenderableType:
     if not reasons:
         return Text("no pack rejected yet", style="dim")
     table = Table.grid(padding=(0, 2))
-    table.add_column(justify="right", min_width=5)
-    table.add_column(no_wrap=True)
+    table.add_column(justify="right", width=5)
+    table.add_column(no_wrap=True, width=max(map(len, WORDS)))
     table.add_column(style="dim", no_wrap=True, overflow="ellipsis")
     for reason, count in reasons[:_SHOWN_REASONS]:
         table.add_row(str(count), Text(reason, style="yellow" if reason in LINE_REASONS else ""), WORDS[reason])

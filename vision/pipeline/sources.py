@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vision.cameras.camera import Camera, CameraError
-from vision.cameras.profile import load_profile
+from vision.cameras.profile import Readback, load_profile
 from vision.cameras.recorded import RecordedCamera, Recording
 from vision.cameras.simulator import Fault, FaultKind, ReplayFrame, prepare, producer_path
 from vision.config import CameraConfig, LineConfig
@@ -140,13 +142,21 @@ def open_genicam(config: CameraConfig) -> GenicamCamera:
     return GenicamCamera(producers, load_profile(config.profile), serial_number=serial_number, user_id=config.user_id)
 
 
-def read_back(config: CameraConfig, source: Source) -> list[tuple[str, object, object]]:
-    """Opens a station's camera and gives (feature, asked, got) for its profile; empty for recordings. Raises CameraError."""
+def read_back(config: CameraConfig, source: Source) -> tuple[Readback, ...]:
+    """What a station's camera says of its profile; empty for recordings. Raises CameraError.
+
+    The camera is opened in a process of its own: GenTL allows a process one camera in its life, a line may have more.
+    """
     if config.backend == "recorded":
-        return []
+        return ()
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(_read_back, config, source).result()
+
+
+def _read_back(config: CameraConfig, source: Source) -> tuple[Readback, ...]:
     os.environ.update(source.environment)
     camera = open_genicam(config)
     try:
-        return [(row.feature, row.asked, row.got) for row in camera.readback]
+        return camera.readback
     finally:
         camera.close()
