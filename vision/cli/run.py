@@ -23,6 +23,9 @@ def run(
 
     Example: vision run line.toml --order PO-4711.json --seconds 60
     """
+    from vision.pipeline.crew import start_fork_server  # isort: split - it loads the kernels while the rest is imported here
+
+    start_fork_server()
     from vision.cli.live import LiveStatus, print_summary
     from vision.config import load_line
     from vision.content.order import load_order

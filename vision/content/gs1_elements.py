@@ -289,6 +289,7 @@ def _identifiers(text: str) -> list[str]:
     return [str(number).zfill(len(first)) for number in range(int(first), int(last or first) + 1)]
 
 
+@cache  # a few patterns stand at hundreds of rows
 def _matching(pattern: str, known: frozenset[str]) -> frozenset[str]:
     return frozenset(
         identifier

@@ -10,6 +10,7 @@ import logging
 import selectors
 import time
 from collections.abc import Callable, Iterator, Sequence
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -195,6 +196,7 @@ def _cpu_of(child: Child) -> dict[str, float]:
     return {"acquirer": main, "camera": total - main}
 
 
-def preload(modules: Sequence[str]) -> None:
-    """Names what the fork server imports before the first child; must come before any child is started."""
-    CONTEXT.set_forkserver_preload(list(modules))
+def start_fork_server() -> None:
+    """Starts the fork server, which loads and warms what children need while the caller goes on; must come before any child."""
+    CONTEXT.set_forkserver_preload(["vision.pipeline.preload"])
+    forkserver.ensure_running()

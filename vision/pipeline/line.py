@@ -9,11 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from vision.config import LineConfig
-from vision.pipeline.acquirer import run_acquirer
 from vision.pipeline.batch import Batch
 from vision.pipeline.crew import Crew
 from vision.pipeline.dispatch import Dispatch
-from vision.pipeline.inspector import run_inspector
 from vision.pipeline.ledger import Ledger
 from vision.pipeline.messages import (
     Ack,
@@ -35,15 +33,18 @@ from vision.pipeline.messages import (
     StopAcquisition,
 )
 from vision.pipeline.pool import FramePool
-from vision.pipeline.process import CONTEXT, Child
-from vision.pipeline.recorder import run_recorder
-from vision.pipeline.rejector import run_rejector
+from vision.pipeline.process import CONTEXT, Child, Main
 from vision.pipeline.sources import Source
 from vision.pipeline.stats import LatencyHistogram, RateMeter, Status, Summary
 from vision.types import Record
 from vision.verdict.recipe import Recipe
 
 log = logging.getLogger("line")
+
+RUN_ACQUIRER = Main("vision.pipeline.acquirer", "run_acquirer")
+RUN_INSPECTOR = Main("vision.pipeline.inspector", "run_inspector")
+RUN_RECORDER = Main("vision.pipeline.recorder", "run_recorder")
+RUN_REJECTOR = Main("vision.pipeline.rejector", "run_rejector")
 
 _START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
@@ -115,15 +116,15 @@ class Line:
         """Starts everybody, cameras last; StartError when one cannot be. Nothing half-started stays."""
         config = self.config
         try:
-            self.crew.start("recorder", 0, run_recorder, lambda: (self.pool, config, str(self.batch.folder), self.batch.provenance))
+            self.crew.start("recorder", 0, RUN_RECORDER, lambda: (self.pool, config, str(self.batch.folder), self.batch.provenance))
             for station in range(len(self._names)):
                 arguments = self._rejector_arguments(station)
-                self.crew.start("rejector", station, run_rejector, arguments)
+                self.crew.start("rejector", station, RUN_REJECTOR, arguments)
             for inspector in range(config.inspectors):
-                self.crew.start("inspector", inspector, run_inspector, lambda: (self.pool, self._recipes))
+                self.crew.start("inspector", inspector, RUN_INSPECTOR, lambda: (self.pool, self._recipes))
             self._await_ready()
             for station in range(len(self._names)):
-                self.crew.start("acquirer", station, run_acquirer, self._acquirer_arguments(station))
+                self.crew.start("acquirer", station, RUN_ACQUIRER, self._acquirer_arguments(station))
                 self.dispatch.give_slots()
             self._await_ready()
         except EOFError:

@@ -12,6 +12,7 @@ import contextlib
 import ctypes
 import faulthandler
 import gc
+import importlib
 import logging
 import multiprocessing
 import os
@@ -24,6 +25,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -201,6 +203,17 @@ def _no_main_module() -> Iterator[None]:
     finally:
         for name, value in saved.items():
             setattr(main, name, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Main:
+    """A role's main function by name, looked up in the child: the line itself loads no kernels and no camera software."""
+
+    module: str
+    function: str
+
+    def __call__(self, *args: Any) -> None:
+        getattr(importlib.import_module(self.module), self.function)(*args)
 
 
 class Child:

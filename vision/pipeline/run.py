@@ -16,15 +16,13 @@ from vision.cameras.camera import CameraError
 from vision.config import LineConfig
 from vision.content.order import Order
 from vision.pipeline.batch import Batch
-from vision.pipeline.crew import preload
+from vision.pipeline.crew import start_fork_server
 from vision.pipeline.line import Line, StartError
 from vision.pipeline.plc_process import PlcProcess
 from vision.pipeline.sources import prepare_sources
 from vision.pipeline.stats import Status, Summary
 
 log = logging.getLogger("line")
-
-PRELOADED = ("vision.pipeline.preload",)
 
 
 def run_line(
@@ -41,7 +39,7 @@ def run_line(
 
     Raises StartError or ResultsError, one line, when it cannot start; nothing half-started stays then.
     """
-    preload(PRELOADED)
+    start_fork_server()
     recipes = [station.recipe.recipe(order) for station in config.stations]
     with ExitStack() as stack:
         # The batch first, for its lock: a start that is refused must not touch what the line that runs lives on.
