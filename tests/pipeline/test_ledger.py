@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from vision.pipeline import ledger as do
+from vision.pipeline import actions as do
 from vision.pipeline.ledger import Ledger
 from vision.types import Reason, Record
 

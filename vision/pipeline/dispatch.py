@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 from vision.config import LineConfig
-from vision.pipeline import ledger as do
+from vision.pipeline import actions as do
+from vision.pipeline.actions import Action
 from vision.pipeline.crew import Crew
-from vision.pipeline.ledger import Action, Ledger
+from vision.pipeline.ledger import Ledger
 from vision.pipeline.messages import Expect, Inspect, KeepImage, Pass, Reject, Slots, Write
 from vision.pipeline.pool import SlotOwners
 

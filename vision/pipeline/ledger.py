@@ -16,8 +16,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import NamedTuple
 
+from vision.pipeline.actions import Action, DoExpect, DoInspect, DoKill, DoPass, DoReject, DoRelease, DoWrite
 from vision.pipeline.messages import Key
 from vision.types import Reason, Record
 
@@ -43,51 +43,6 @@ class Entry:
     passed: bool = False
     settled: bool = False
     timed: bool = False
-
-
-# Actions, carried out by the line in order.
-class DoExpect(NamedTuple):
-    key: Key
-    arrival_ns: int
-    encoder_count: int | None
-
-
-class DoInspect(NamedTuple):
-    inspector: int
-    key: Key
-    slot: int
-    generation: int
-
-
-class DoWrite(NamedTuple):
-    key: Key
-    record: Record
-
-
-class DoPass(NamedTuple):
-    key: Key
-
-
-class DoReject(NamedTuple):
-    key: Key
-
-
-class DoRelease(NamedTuple):
-    """The slot is of no more use; keep: its pixels are evidence of this reject."""
-
-    slot: int
-    key: Key
-    keep: bool
-
-
-class DoKill(NamedTuple):
-    """The inspector hangs."""
-
-    inspector: int
-    key: Key
-
-
-Action = DoExpect | DoInspect | DoWrite | DoPass | DoReject | DoRelease | DoKill
 
 
 @dataclass(slots=True)

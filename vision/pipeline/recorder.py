@@ -35,6 +35,10 @@ from vision.types import Record
 
 log = logging.getLogger("recorder")
 
+_GATHER_S = 0.010
+_GATHER_ROWS = 8
+"""Group commit: rows wait this long for company, or until there are so many. A commit costs nearly the same for one row as for
+eight, and each Ack wakes the line; the way to the ejector pays for the wait."""
 _RETRY_S = 0.1
 _LAST_WORDS_S = 2.0
 _REMEMBERED = 1024
@@ -55,7 +59,7 @@ class Recorder:
         self._sealing = False
         self._leave = False
         self._trouble = ""
-        self._retry_at = 0.0
+        self._commit_at = 0.0
         self._station_index: dict[str, int] = {}
         # The last rows as they were written, so that an amendment made after the line's death keeps what was found.
         self.recent: OrderedDict[tuple[str, int], Record] = OrderedDict()
@@ -73,7 +77,7 @@ class Recorder:
                 self._keep_one()
                 self._sealing = self._writer.roll(self._settled)
             if self._channel.closed and not self._channel.receive():
-                self._retry_at = 0.0
+                self._commit_at = 0.0
                 self._commit()
                 return False
             if self._leave and self._trouble:
@@ -81,7 +85,7 @@ class Recorder:
 
     def _timeout(self) -> float | None:
         if self._rows_open:
-            return max(0.0, self._retry_at - time.monotonic())
+            return max(0.0, self._commit_at - time.monotonic())
         return 0.0 if self._images_open or self._sealing or self._leave else None
 
     def _listen(self) -> None:
@@ -89,6 +93,8 @@ class Recorder:
             match message:
                 case Write():
                     self._settled = False
+                    if not self._rows_open:
+                        self._commit_at = time.monotonic() + _GATHER_S
                     self._rows_open.append(message)
                 case KeepImage():
                     self._images_open.append(message)
@@ -98,7 +104,8 @@ class Recorder:
                     self._leave = True
 
     def _commit(self) -> None:
-        if not self._rows_open or time.monotonic() < self._retry_at:
+        many = len(self._rows_open) >= _GATHER_ROWS and not self._trouble
+        if not self._rows_open or (time.monotonic() < self._commit_at and not many and not self._leave):
             return
         try:
             while self._appended < len(self._rows_open):  # the writer keeps what it could not write
@@ -106,7 +113,7 @@ class Recorder:
                 self._appended += 1
             rows = self._writer.commit()
         except RecordingError as error:
-            self._retry_at = time.monotonic() + _RETRY_S
+            self._commit_at = time.monotonic() + _RETRY_S
             if str(error) != self._trouble:
                 self._trouble = str(error)
                 self._channel.send(RecorderTrouble(self._trouble))
