@@ -29,10 +29,10 @@ STRIPS = np.empty((36, 288), np.float32)
 strip_edges(PATCH, STRIPS)
 EDGES = np.empty_like(STRIPS)
 consistency(STRIPS, 3.0, EDGES)
-RUNS = np.empty((2, 4, 288), np.float32)
-straight_runs(EDGES, 0.72, 27, 0.42, np.empty((4, 288), np.float32), RUNS)
+RUNS = np.empty((2, 2, 288), np.float32)
+straight_runs(EDGES, 0.72, 27, 0.42, np.empty((2, 288), np.float32), RUNS)
 LINES = np.empty((10, 6))
-LINE_COUNT = pick_lines(STRIPS, RUNS.copy(), 10, 0.6, LINES)
+LINE_COUNT = pick_lines(STRIPS, EDGES, RUNS.copy(), 0.42, 10, 0.6, LINES)
 QUAD = CORNERS[[0, 3, 2, 1]]
 V, U = np.mgrid[0:25, 0:25] / 24.0
 GRID = np.ascontiguousarray(CORNERS[1] + U[..., None] * (CORNERS[2] - CORNERS[1]) + V[..., None] * (CORNERS[0] - CORNERS[1]))
@@ -45,7 +45,7 @@ BLOCK_GRADIENTS_SUMS = np.empty((5, 640), np.float32)
 CUT_BLOCKS_SEEN = np.empty((64, 80), np.int32)
 CUT_BLOCKS_STACK = np.empty((5120, 2), np.int32)
 CUT_BLOCKS_OUT = np.empty((512, 12))
-STRAIGHT_RUNS_RUNNING = np.empty((4, 288), np.float32)
+STRAIGHT_RUNS_RUNNING = np.empty((2, 288), np.float32)
 PICK_LINES_OUT = np.empty((10, 6))
 PAIR_LINES_OUT = np.empty((400, 8))
 QUAD_LINES_OUT = np.empty((2048, 10))
@@ -68,12 +68,12 @@ ROWS: dict[str, Any] = {
     "strip_edges": lambda: strip_edges(PATCH, STRIPS),
     "consistency": lambda: consistency(STRIPS, 3.0, EDGES),
     "straight_runs": lambda: straight_runs(EDGES, 0.72, 27, 0.42, STRAIGHT_RUNS_RUNNING, RUNS),
-    "pick_lines": lambda: pick_lines(STRIPS, RUNS.copy(), 10, 0.6, PICK_LINES_OUT),
+    "pick_lines": lambda: pick_lines(STRIPS, EDGES, RUNS.copy(), 0.42, 10, 0.6, PICK_LINES_OUT),
     "pair_lines": lambda: pair_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, 6.0, PAIR_LINES_OUT),
     "quad_lines": lambda: quad_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, QUAD_LINES_OUT),
     "edge_profile": lambda: edge_profile(FRAME, 500.0, 400.0, 0.5, 0.1, -0.1, 0.5, 48, EDGE_PROFILE_OUT),
     "comb_scores": lambda: comb_scores(PATCH[0], 6.0, 3.6, 1.006, COMB_SCORES_OUT),
-    "match_clocks": lambda: match_clocks(FRAME, QUAD[None], np.array([(24, 24)], np.int32), 1.0, 0.6, 2, MATCH_CLOCKS_OUT),
+    "match_clocks": lambda: match_clocks(FRAME, QUAD[None], np.array([(24, 24)], np.int32), 1.0, 0.6, 2, 0.1, MATCH_CLOCKS_OUT),
     "grid_edges": lambda: grid_edges(FRAME, GRID, 40.0, ACROSS, DOWN),
     "projective_fit": lambda: projective_fit(
         ACROSS, DOWN, 0.5, np.zeros(10), np.empty(10), PROJECTIVE_FIT_NORMAL, PROJECTIVE_FIT_RIGHT

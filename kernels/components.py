@@ -77,3 +77,30 @@ def cut_blocks(blocks: Any, both: Any, levels: Any, least: Any, seen: Any, stack
                 out[count, 11] = across_high
                 count += 1
     return count
+
+
+@kernel(i64(array(f64, 2), array(i64, 1), array(i64, 1)))
+def unlike_boxes(boxes: Any, order: Any, kept: Any) -> Any:
+    """The boxes, in this order, that do not nearly repeat one kept before: by less than a sixth of their size.
+
+    boxes: (n, 4) float64, centre x, y, width, height, in one unit. order: (n,) int64. kept: (n,) int64 out, indices of boxes.
+    Returns how many.
+    """
+    count = 0
+    for index in order:
+        x, y, width, height = boxes[index]
+        reach = 0.16 * max(width, height)
+        repeats = False
+        for other in kept[:count]:
+            if (
+                abs(x - boxes[other, 0]) < reach
+                and abs(y - boxes[other, 1]) < reach
+                and abs(width - boxes[other, 2]) < 1.3 * reach
+                and abs(height - boxes[other, 3]) < 1.3 * reach
+            ):
+                repeats = True
+                break
+        if not repeats:
+            kept[count] = index
+            count += 1
+    return count

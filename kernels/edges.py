@@ -95,11 +95,20 @@ def grid_edges(picture: Any, grid: Any, least: Any, across: Any, down: Any) -> A
 
 
 @helper
-def _add(normal: Any, right: Any, row: Any, value: Any, weight: Any) -> Any:
-    for i in range(10):
-        right[i] += weight * row[i] * value
-        for j in range(10):
-            normal[i, j] += weight * row[i] * row[j]
+def _add(normal: Any, right: Any, row: Any, used: Any, value: Any) -> Any:
+    """Adds an equation, whose unknowns are those `used` (rising) alone, to the upper half of the normal equations."""
+    for i in range(6):
+        right[used[i]] += row[used[i]] * value
+        for j in range(i, 6):
+            normal[used[i], used[j]] += row[used[i]] * row[used[j]]
+
+
+@helper
+def _dot(row: Any, before: Any, used: Any) -> Any:
+    total = 0.0
+    for i in range(6):
+        total += row[used[i]] * before[used[i]]
+    return total
 
 
 @kernel(i64(array(f32, 3), array(f32, 3), f64, array(f64, 1), array(f64, 1), array(f64, 2), array(f64, 1)))
@@ -116,6 +125,7 @@ def projective_fit(across: Any, down: Any, reach: Any, before: Any, row: Any, no
     normal[:] = 0
     right[:] = 0
     used = 0
+    in_across, in_down = (0, 1, 2, 6, 7, 8), (3, 4, 5, 6, 7, 9)
     # u and v measure half a symbol: the g, h terms are scaled to modules of each axis so that one pair serves both.
     for r in range(rows):
         v = (2.0 * r + 1.0) / rows - 1.0
@@ -123,15 +133,14 @@ def projective_fit(across: Any, down: Any, reach: Any, before: Any, row: Any, no
             if across[0, r, c] > 1.0:
                 continue
             u = 2.0 * c / columns - 1.0
-            row[:] = 0
             row[0] = 1.0
             row[1] = u
             row[2] = v
             row[6] = u * u * columns * 0.5
             row[7] = u * v * columns * 0.5
             row[8] = across[1, r, c]
-            if abs(across[0, r, c] - (row * before).sum()) < reach:
-                _add(normal, right, row, across[0, r, c], 1.0)
+            if abs(across[0, r, c] - _dot(row, before, in_across)) < reach:
+                _add(normal, right, row, in_across, across[0, r, c])
                 used += 1
     for r in range(rows + 1):
         v = 2.0 * r / rows - 1.0
@@ -139,14 +148,16 @@ def projective_fit(across: Any, down: Any, reach: Any, before: Any, row: Any, no
             if down[0, r, c] > 1.0:
                 continue
             u = (2.0 * c + 1.0) / columns - 1.0
-            row[:] = 0
             row[3] = 1.0
             row[4] = u
             row[5] = v
             row[6] = u * v * rows * 0.5
             row[7] = v * v * rows * 0.5
             row[9] = down[1, r, c]
-            if abs(down[0, r, c] - (row * before).sum()) < reach:
-                _add(normal, right, row, down[0, r, c], 1.0)
+            if abs(down[0, r, c] - _dot(row, before, in_down)) < reach:
+                _add(normal, right, row, in_down, down[0, r, c])
                 used += 1
+    for i in range(10):
+        for j in range(i):
+            normal[i, j] = normal[j, i]
     return used

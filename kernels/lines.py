@@ -46,35 +46,56 @@ def straight_runs(edges: Any, steepest: Any, slopes: Any, price: Any, running: A
 
     edges: (strips, columns) float32 from `consistency`. A line runs through column x at the middle strip with one of
     `slopes` slopes from -steepest to steepest, in columns per strip. Its score is the largest sum over consecutive strips
-    of (sign * edge - price). running: (4, columns) float32 scratch. out: (2, 4, columns) float32, for sign + and -: best score, its
-    slope, first strip, last strip.
+    of (sign * edge - price). running: (2, columns) float32 scratch. out: (2, 2, columns) float32, for sign + and -: best score, its
+    slope. Where a run begins and ends is found by `_run` for the few lines that are picked: kept here for all, it took six times
+    the time (1.2 ms instead of 0.2 ms for a patch of 288x288).
     """
     strips, columns = edges.shape
     out[:] = 0
     middle = 0.5 * (strips - 1)
+    zero, cost = f32(0), f32(price)
     for sign in range(2):
         factor = f32(1 if sign == 0 else -1)
-        sums = running[2 * sign]
-        starts = running[2 * sign + 1]
-        best, best_slope, best_first, best_last = out[sign, 0], out[sign, 1], out[sign, 2], out[sign, 3]
+        best, best_slope = out[sign, 0], out[sign, 1]
         for index in range(slopes):
             slope = f32(-steepest + 2.0 * steepest * index / max(1, slopes - 1))
-            sums[:] = 0
+            running[:] = 0
+            tops = running[1]
             for k in range(strips):
                 shift = round(slope * (k - middle))
-                at = f32(k)
-                # No branches, so that the compiler takes eight columns at a time.
-                for x in range(max(0, -shift), min(columns, columns - shift)):
-                    score = sums[x]
-                    first = at if score <= 0 else starts[x]
-                    score = max(score, f32(0)) + factor * edges[k, x + shift] - f32(price)
-                    better = score > best[x]
+                low, high = max(0, -shift), min(columns, columns - shift)
+                # Slices from 0 and no branches, so that the compiler takes eight columns at a time.
+                sums, top, edge = running[0, low:high], running[1, low:high], edges[k, low + shift : high + shift]
+                for x in range(high - low):
+                    score = (sums[x] if sums[x] > zero else zero) + factor * edge[x] - cost
                     sums[x] = score
-                    starts[x] = first
-                    best[x] = score if better else best[x]
-                    best_slope[x] = slope if better else best_slope[x]
-                    best_first[x] = first if better else best_first[x]
-                    best_last[x] = at if better else best_last[x]
+                    top[x] = score if score > top[x] else top[x]
+            for x in range(columns):
+                better = tops[x] > best[x]
+                best[x] = tops[x] if better else best[x]
+                best_slope[x] = slope if better else best_slope[x]
+
+
+@helper
+def _run(edges: Any, x: Any, slope: Any, sign: Any, price: Any) -> Any:
+    """First and last strip of the best run of a line through column x at the middle strip."""
+    strips, columns = edges.shape
+    middle = 0.5 * (strips - 1)
+    score, best = f32(0), f32(0)
+    start = first = last = 0
+    for k in range(strips):
+        at = x + round(slope * (k - middle))
+        if at < 0 or at >= columns:
+            continue
+        if score <= 0:
+            start = k
+            score = f32(0)
+        score = score + f32(sign) * edges[k, at] - f32(price)
+        if score > best:
+            best = score
+            first = start
+            last = k
+    return first, last
 
 
 @helper
@@ -99,12 +120,13 @@ def _peak(strips: Any, k: Any, x: Any, sign: Any) -> Any:
     return best + offset, height
 
 
-@kernel(i64(array(f32, 2), array(f32, 3), i64, f64, array(f64, 2)))
-def pick_lines(strips: Any, runs: Any, most: Any, least: Any, out: Any) -> Any:
+@kernel(i64(array(f32, 2), array(f32, 2), array(f32, 3), f64, i64, f64, array(f64, 2)))
+def pick_lines(strips: Any, edges: Any, runs: Any, price: Any, most: Any, least: Any, out: Any) -> Any:
     """The best lines of `straight_runs`, each alone in its neighbourhood and fitted to sub-pixel edge places.
 
-    strips: (strips, columns) float32 slopes from `strip_edges`. runs: (2, 4, columns) from `straight_runs`; scores taken are set
-    to 0. most: how many lines; least: lowest score. out: (most, 6) float64: sign (+1 brighter to the right), score, x at row 0,
+    strips: (strips, columns) float32 slopes from `strip_edges`. edges, price: as given to `straight_runs`. runs: (2, 2,
+    columns) as from there; scores taken are set to 0. most: how many lines; least: lowest score. out: (most, 6) float64: sign
+    (+1 brighter to the right), score, x at row 0,
     dx per row, first row, last row, in patch pixels. Returns how many.
     """
     columns = runs.shape[2]
@@ -124,8 +146,7 @@ def pick_lines(strips: Any, runs: Any, most: Any, least: Any, out: Any) -> Any:
             break
         direction = 1.0 if which == 0 else -1.0
         slope = runs[which, 1, at]
-        first = int(runs[which, 2, at])
-        last = int(runs[which, 3, at])
+        first, last = _run(edges, at, slope, direction, price)
         w = sk = sx = skk = skx = 0.0
         for k in range(first, last + 1):
             x, height = _peak(strips, k, at + round(slope * (k - middle)), direction)

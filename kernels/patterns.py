@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from math import cos, pi, sin, sqrt
+from math import cos, pi, sqrt
 from typing import Any
 
+import numpy as np
 from numba import void
 
 from kernels._jit import array, f32, f64, helper, i32, i64, kernel, pixels
@@ -22,23 +23,30 @@ def comb_scores(profile: Any, origin: Any, shortest: Any, ratio: Any, out: Any) 
     for i in range(profile.size):
         mean += profile[i]
     mean /= max(1, profile.size)
+    weight = 1e-9
+    # cos((i + 1) a) = 2 cos(a) cos(i a) - cos((i - 1) a), for all pitches side by side: a pitch after the other waits for each
+    # product (0.8 ms instead of 0.1 ms).
+    twice, before, wave = np.empty(out.size), np.empty(out.size), np.empty(out.size)
     for k in range(out.size):
         turn = 2.0 * pi / (shortest * ratio**k)
-        total = 0.0
-        weight = 1e-9
-        # One rotation per entry instead of one cosine.
-        step_cos, step_sin = cos(turn), sin(turn)
-        wave_cos, wave_sin = cos(-turn * origin), sin(-turn * origin)
-        for i in range(profile.size):
-            energy = min(float(profile[i]), 3.0 * mean) - mean
-            total += energy * wave_cos
-            weight += abs(energy)
-            wave_cos, wave_sin = wave_cos * step_cos - wave_sin * step_sin, wave_sin * step_cos + wave_cos * step_sin
-        out[k] = total / weight
+        twice[k] = 2.0 * cos(turn)
+        before[k] = cos(-turn * (origin + 1))
+        wave[k] = cos(-turn * origin)
+        out[k] = 0.0
+    for i in range(profile.size):
+        energy = min(float(profile[i]), 3.0 * mean) - mean
+        weight += abs(energy)
+        for k in range(out.size):
+            value = wave[k]
+            out[k] += energy * value
+            wave[k] = twice[k] * value - before[k]
+            before[k] = value
+    for k in range(out.size):
+        out[k] /= weight
 
 
 @helper
-def _projective(quad: Any, h: Any) -> Any:
+def square_to_quad(quad: Any, h: Any) -> Any:
     """The map of the unit square to a quad (corner, end of u, opposite, end of v), as h[0..7]."""
     sum_x = quad[0, 0] - quad[1, 0] + quad[2, 0] - quad[3, 0]
     sum_y = quad[0, 1] - quad[1, 1] + quad[2, 1] - quad[3, 1]
@@ -61,16 +69,15 @@ def _projective(quad: Any, h: Any) -> Any:
 
 @helper
 def _grey(picture: Any, h: Any, u: Any, v: Any) -> Any:
-    w = h[6] * u + h[7] * v + 1.0
-    return bilinear(picture, (h[0] * u + h[1] * v + h[2]) / w, (h[3] * u + h[4] * v + h[5]) / w)
+    scale = 1.0 / (h[6] * u + h[7] * v + 1.0)
+    return bilinear(picture, (h[0] * u + h[1] * v + h[2]) * scale, (h[3] * u + h[4] * v + h[5]) * scale)
 
 
 @helper
-def _dashed(picture: Any, h: Any, count: Any, depth: Any, outside: Any, along_u: Any, light: Any) -> Any:
-    """Agreement of one dashed side, -1 to 1, and of the quiet zone beside it; count modules, from the solid side on."""
+def _dashed(picture: Any, h: Any, count: Any, depth: Any, along_u: Any, light: Any) -> Any:
+    """Agreement of one dashed side, -1 to 1; count modules, from the solid side on."""
     agree = 0.0
     size = 1e-9
-    quiet = 0.0
     before = _grey(picture, h, 0.5 / count if along_u else depth, depth if along_u else 0.5 / count)
     value = _grey(picture, h, 1.5 / count if along_u else depth, depth if along_u else 1.5 / count)
     for k in range(1, count - 1):
@@ -80,25 +87,37 @@ def _dashed(picture: Any, h: Any, count: Any, depth: Any, outside: Any, along_u:
         agree += swing if k % 2 else -swing
         # As a correlation: at a third of the pitch the swings agree too, but two thirds of them are small.
         size += swing * swing + 0.5
-        at = (k + 0.5) / count
-        beyond = _grey(picture, h, at if along_u else outside, outside if along_u else at)
-        # The middle between a light and a dark neighbour, against what lies outside.
-        if (beyond - 0.5 * (value + after)) * light > 0:
-            quiet += 1.0
         before = value
         value = after
-    return agree / sqrt(size * max(1, count - 2)), quiet / max(1, count - 2)
+    return agree / sqrt(size * max(1, count - 2))
 
 
-@kernel(void(pixels, array(f64, 3), array(i32, 2), f64, f64, i64, array(f64, 2)))
-def match_clocks(picture: Any, quads: Any, shape: Any, light: Any, reach: Any, steps: Any, out: Any) -> Any:
+@helper
+def _quiet(picture: Any, h: Any, count: Any, depth: Any, outside: Any, along_u: Any, light: Any) -> Any:
+    """Share of a dashed side beside which it is lighter than the middle between two of its neighbouring modules."""
+    quiet = 0.0
+    value = _grey(picture, h, 1.5 / count if along_u else depth, depth if along_u else 1.5 / count)
+    for k in range(1, count - 1):
+        at = (k + 1.5) / count
+        after = _grey(picture, h, at if along_u else depth, depth if along_u else at)
+        at = (k + 0.5) / count
+        beyond = _grey(picture, h, at if along_u else outside, outside if along_u else at)
+        if (beyond - 0.5 * (value + after)) * light > 0:
+            quiet += 1.0
+        value = after
+    return quiet / max(1, count - 2)
+
+
+@kernel(void(pixels, array(f64, 3), array(i32, 2), f64, f64, i64, f64, array(f64, 2)))
+def match_clocks(picture: Any, quads: Any, shape: Any, light: Any, reach: Any, steps: Any, least: Any, out: Any) -> Any:
     """How well the dashed sides fit, for each quad and shape, with the opposite corner moved about.
 
     picture: (h, w) uint8. quads: (n, 4, 2) float64, x, y in pixels of the corner of the L, the end along u, the opposite
     corner, the end along v. shape: (n, 2) int32, modules along u and v. light: +1 dark finder, -1 light finder. reach: how
-    far the opposite corner is moved, in modules, in 2 * steps + 1 places per axis. out: (n, 3) float64: score, moves along u
-    and v in modules. A score is the agreement (1 = perfect) less what chance reaches with so few modules; -2 where one side
-    disagrees.
+    far the opposite corner is moved, in modules, in 2 * steps + 1 places per axis. least: score that is of use. out: (n, 3)
+    float64: score, moves along u and v in modules. A score is the agreement (1 = perfect) less what chance
+    reaches with so few modules; -2 where one side
+    disagrees or `least` is not reached for sure.
     """
     h = [0.0] * 8
     for n in range(quads.shape[0]):
@@ -115,13 +134,18 @@ def match_clocks(picture: Any, quads: Any, shape: Any, light: Any, reach: Any, s
                 dv = reach * j / max(1, steps)
                 quad[2, 0] = quads[n, 2, 0] + du * ux + dv * vx
                 quad[2, 1] = quads[n, 2, 1] + du * uy + dv * vy
-                _projective(quad, h)
-                top, top_quiet = _dashed(picture, h, across, 1.0 - 0.5 / up, 1.0 + 0.6 / up, True, light)
+                square_to_quad(quad, h)
+                top = _dashed(picture, h, across, 1.0 - 0.5 / up, True, light)
                 if top < 0.1:
                     continue
-                side, side_quiet = _dashed(picture, h, up, 1.0 - 0.5 / across, 1.0 + 0.6 / across, False, light)
-                score = 0.3 * (top + side) + 0.1 * (top_quiet + side_quiet) + 0.2 * min(top, side)
+                side = _dashed(picture, h, up, 1.0 - 0.5 / across, False, light)
+                score = 0.3 * (top + side) + 0.2 * min(top, side)
                 score -= 0.01 * (abs(du) + abs(dv)) + 1.5 / sqrt(across + up)
+                # The quiet zone gives 0.2 at most.
+                if score + 0.2 <= max(out[n, 0], least):
+                    continue
+                score += 0.1 * _quiet(picture, h, across, 1.0 - 0.5 / up, 1.0 + 0.6 / up, True, light)
+                score += 0.1 * _quiet(picture, h, up, 1.0 - 0.5 / across, 1.0 + 0.6 / across, False, light)
                 if score > out[n, 0]:
                     out[n, 0] = score
                     out[n, 1] = du

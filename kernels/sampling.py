@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import void
 
 from kernels._jit import array, f32, f64, helper, i64, kernel, pixels
@@ -48,9 +49,25 @@ def turn_upright(picture: Any, x0: Any, y0: Any, right_x: Any, right_y: Any, dow
 
     picture: (h, w) uint8; out: (rows, columns) float32; places in pixels, outside the nearest pixel's grey.
     """
+    height, width = picture.shape
+    columns = out.shape[1]
     for j in range(out.shape[0]):
-        for i in range(out.shape[1]):
-            out[j, i] = bilinear(picture, x0 + i * right_x + j * down_x, y0 + i * right_y + j * down_y)
+        x, y = x0 + j * down_x, y0 + j * down_y
+        end_x, end_y = x + (columns - 1) * right_x, y + (columns - 1) * right_y
+        if min(x, end_x) >= 0.0 and max(x, end_x) < width - 1 and min(y, end_y) >= 0.0 and max(y, end_y) < height - 1:
+            # A line of the patch inside the picture needs no clamping: a third of the time.
+            for i in range(columns):
+                at_x, at_y = f32(x + i * right_x), f32(y + i * right_y)
+                left, top = np.uint32(at_x), np.uint32(at_y)
+                fx, fy = at_x - f32(left), at_y - f32(top)
+                above = f32(picture[top, left])
+                above += fx * (f32(picture[top, left + np.uint32(1)]) - above)
+                below = f32(picture[top + np.uint32(1), left])
+                below += fx * (f32(picture[top + np.uint32(1), left + np.uint32(1)]) - below)
+                out[j, i] = above + fy * (below - above)
+        else:
+            for i in range(columns):
+                out[j, i] = bilinear(picture, x + i * right_x, y + i * right_y)
 
 
 @kernel(void(pixels, array(f64, 3, True), f64, i64, array(f32, 2)))

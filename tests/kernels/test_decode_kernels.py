@@ -89,8 +89,8 @@ def test_strip_edges_and_straight_runs() -> None:
     edges = np.empty_like(strips)
     consistency(strips, 3.0, edges)
     np.testing.assert_allclose(edges, strips / (np.abs(strips) + 3.0), atol=1e-6)
-    runs = np.empty((2, 4, 30), np.float32)
-    straight_runs(edges, 0.6, 5, 0.2, np.empty((4, 30), np.float32), runs)
+    runs = np.empty((2, 2, 30), np.float32)
+    straight_runs(edges, 0.6, 5, 0.2, np.empty((2, 30), np.float32), runs)
     slopes = [-0.6, -0.3, 0.0, 0.3, 0.6]
     for x in range(30):
         for index, sign in enumerate((1, -1)):
@@ -102,10 +102,10 @@ def lines_of(patch: np.ndarray) -> np.ndarray:
     strip_edges(patch, strips)
     edges = np.empty_like(strips)
     consistency(strips, 3.0, edges)
-    runs = np.empty((2, 4, patch.shape[1]), np.float32)
-    straight_runs(edges, 0.5, 9, 0.4, np.empty((4, patch.shape[1]), np.float32), runs)
+    runs = np.empty((2, 2, patch.shape[1]), np.float32)
+    straight_runs(edges, 0.5, 9, 0.4, np.empty((2, patch.shape[1]), np.float32), runs)
     out = np.empty((4, 6))
-    return out[: pick_lines(strips, runs, 4, 0.5, out)]
+    return out[: pick_lines(strips, edges, runs, 0.4, 4, 0.5, out)]
 
 
 def test_pick_lines_finds_an_edge_to_a_fraction_of_a_pixel() -> None:
@@ -152,14 +152,14 @@ def test_match_clocks_prefers_the_true_number_of_modules_and_finds_the_far_corne
     moved[2] += (quad[1] - quad[0]) / 20  # one module too far right
     shapes = np.array([(columns, rows) for columns in (16, 18, 20, 22) for rows in (18, 20, 22)], np.int32)
     scores = np.empty((len(shapes), 3))
-    match_clocks(picture, np.stack([quad] * len(shapes)), shapes, 1.0, 0.0, 0, scores)
+    match_clocks(picture, np.stack([quad] * len(shapes)), shapes, 1.0, 0.0, 0, -1.0, scores)
     assert shapes[scores[:, 0].argmax()].tolist() == [20, 20]
     true = scores[:, 0].max()
-    match_clocks(picture, moved[None], np.array([(20, 20)], np.int32), 1.0, 1.0, 2, scores[:1])
+    match_clocks(picture, moved[None], np.array([(20, 20)], np.int32), 1.0, 1.0, 2, -1.0, scores[:1])
     assert scores[0, 1] in (-1.0, -0.5)
     assert scores[0, 2] == 0.0
     assert scores[0, 0] == pytest.approx(true, abs=0.05)
-    match_clocks(picture, quad[None], np.array([(20, 20)], np.int32), -1.0, 0.0, 0, scores[:1])
+    match_clocks(picture, quad[None], np.array([(20, 20)], np.int32), -1.0, 0.0, 0, -1.0, scores[:1])
     assert scores[0, 0] == -2
 
 

@@ -233,11 +233,11 @@ def _clocked(
     coarse, fine: reach in modules and steps of the first look at all and of the second at the best.
     """
     scores = work.array("clock scores", (len(quads), 3), np.float64)
-    match_clocks(picture, quads, counts, light, *coarse, scores)
+    match_clocks(picture, quads, counts, light, *coarse, -1.0, scores)
     best = _unlike(np.argsort(-scores[:, 0], kind="stable"), quads, counts, 5)
     quads, counts = np.ascontiguousarray(quads[best]), np.ascontiguousarray(counts[best])
     scores = work.array("clock scores", (len(best), 3), np.float64)
-    match_clocks(picture, quads, counts, light, *fine, scores)
+    match_clocks(picture, quads, counts, light, *fine, CLOCK_LEAST, scores)
     found: list[Candidate] = []
     for quad, (columns, rows), (score, du, dv) in zip(quads, counts, scores, strict=True):
         if score >= CLOCK_LEAST:
@@ -272,11 +272,11 @@ def _lines(patch: npt.NDArray[np.float32], name: str, work: Workspace) -> npt.ND
     steepest = STEEPEST * STRIP
     # Neighbouring slopes part by two columns between the ends of the patch.
     slopes = 2 * int(np.ceil(STEEPEST * rows / 2)) + 1
-    runs = work.array(f"{name} runs", (2, 4, columns), np.float32)
-    running = work.array(f"{name} running", (4, columns), np.float32)
+    runs = work.array(f"{name} runs", (2, 2, columns), np.float32)
+    running = work.array(f"{name} running", (2, columns), np.float32)
     straight_runs(edges, steepest, slopes, EDGE_PRICE, running, runs)
     lines = work.array(f"{name} lines", (LINES, 6), np.float64)
-    return lines[: pick_lines(strips, runs, LINES, 0.6, lines)]
+    return lines[: pick_lines(strips, edges, runs, EDGE_PRICE, LINES, 0.6, lines)]
 
 
 def _pitches(

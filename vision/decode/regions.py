@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kernels.components import cut_blocks
+from kernels.components import cut_blocks, unlike_boxes
 from kernels.edges import BLOCK, block_gradients
 from kernels.reduce import halve
 from vision.decode.search import Workspace
@@ -94,22 +94,8 @@ def _ranked(parts: npt.NDArray[np.float64], scale: float) -> list[Region]:
     side = BLOCK * scale
     x = (along * cosine - across * sine) * side - 0.5
     y = (along * sine + across * cosine) * side - 0.5
-    kept: list[Region] = []
-    for k in np.argsort(-promise, kind="stable"):
-        region = Region(
-            float(x[k]), float(y[k]), float(parts[k, 7]), float(wide[k] * side), float(tall[k] * side), float(promise[k])
-        )
-        if not any(_repeats(region, other) for other in kept):
-            kept.append(region)
-    return kept
-
-
-def _repeats(region: Region, other: Region) -> bool:
-    """Whether two regions differ by less than a sixth of their size."""
-    reach = 0.16 * max(region.width, region.height)
-    return (
-        abs(region.x - other.x) < reach
-        and abs(region.y - other.y) < reach
-        and abs(region.width - other.width) < 1.3 * reach
-        and abs(region.height - other.height) < 1.3 * reach
-    )
+    boxes = np.stack((x, y, wide * side, tall * side), axis=1)
+    kept = np.empty(len(parts), np.int64)
+    chosen = kept[: unlike_boxes(boxes, np.argsort(-promise, kind="stable"), kept)]
+    columns = (boxes[chosen, 0], boxes[chosen, 1], parts[chosen, 7], boxes[chosen, 2], boxes[chosen, 3], promise[chosen])
+    return [Region(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]

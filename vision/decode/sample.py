@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from kernels.sampling import sample_modules
+from kernels.threshold import local_threshold
 from vision.decode.search import Workspace
 from vision.types import Modules, Pixels, Symbol
 
@@ -42,24 +42,8 @@ def judged(greys: Greys, sharpen: float) -> Modules:
     else:
         inner = greys[1:-1, 1:-1]
     inner = np.ascontiguousarray(inner)
-    threshold, half = _local_threshold(inner)
+    threshold, half = np.empty_like(inner), np.empty_like(inner)
+    local_threshold(inner, np.empty((6, *inner.shape), np.float32), threshold, half)
     bits = (inner < threshold).astype(np.uint8)
-    confidence = np.clip(np.abs(inner - threshold) / half, 0, 1).astype(np.float32)
+    confidence = np.minimum(np.abs(inner - threshold) / half, np.float32(1))
     return Modules(bits, confidence)
-
-
-def _local_threshold(greys: Greys) -> tuple[Greys, Greys]:
-    """The middle between the means of light and of dark modules around each module, and half their distance."""
-    low, high = np.percentile(greys, (10, 90))
-    threshold = np.full_like(greys, (low + high) / 2)
-    half = np.full_like(greys, max(1.0, float(high - low) / 2))
-    for _ in range(2):
-        dark = (greys < threshold).astype(np.float32)
-        count = cv2.blur(dark, (9, 9), borderType=cv2.BORDER_REFLECT)
-        total_dark = cv2.blur(dark * greys, (9, 9), borderType=cv2.BORDER_REFLECT)
-        total = cv2.blur(greys, (9, 9), borderType=cv2.BORDER_REFLECT)
-        mean_dark = (total_dark + 0.02 * low) / (count + 0.02)
-        mean_light = (total - total_dark + 0.02 * high) / (1 - count + 0.02)
-        threshold = (mean_dark + mean_light) / 2
-        half = np.maximum((mean_light - mean_dark) / 2, 1.0)
-    return threshold, half
