@@ -9,14 +9,23 @@ import time
 from collections.abc import Sequence
 
 from vision.content.compare import check
+from vision.decode import search
 from vision.decode.decode import decode
-from vision.decode.search import Workspace
 from vision.grade.grade import grade
+from vision.grade.scratch import Scratch
 from vision.types import Finding, Frame, Inspection
 from vision.verdict.judge import judge
 from vision.verdict.recipe import Recipe
 
 __all__ = ["Workspace", "inspect"]
+
+
+class Workspace(search.Workspace):
+    """Scratch memory of one inspector, for decoding and grading; nothing in it influences a result. Close it at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.grading = Scratch()
 
 
 def inspect(frame: Frame, recipe: Recipe, work: Workspace, *, warnings: Sequence[str] = ()) -> Inspection:
@@ -32,7 +41,7 @@ def inspect(frame: Frame, recipe: Recipe, work: Workspace, *, warnings: Sequence
     grading_ns = 0
     for symbol, _, reading in decoded:
         grade_begin_ns = time.perf_counter_ns()
-        report = None if recipe.decode_only else grade(frame.pixels, symbol, reading, recipe.setup, warnings=warnings)
+        report = None if recipe.decode_only else grade(frame.pixels, symbol, reading, recipe.setup, work.grading, warnings=warnings)
         grading_ns += time.perf_counter_ns() - grade_begin_ns
         content = check(reading.payload, reading.symbology_identifier, recipe.order) if reading else None
         findings.append(Finding(symbol, reading, content, report))
