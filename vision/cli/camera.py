@@ -61,10 +61,12 @@ def show(
         rows = camera.readback
     for row in rows:
         if as_json:
-            print(json.dumps({"feature": row.feature, "asked": row.asked, "got": row.got, "differs": row.differs}))
+            fields = ("feature", "selected", "asked", "got", "differs")
+            print(json.dumps({name: getattr(row, name) for name in fields}))
         else:
+            name = f"{row.feature}[{row.selected}]" if row.selected else row.feature
             got = "absent" if row.got is None else str(row.got)
-            print(f"{row.feature:<30} {row.asked!s:>16} {got:>16}{'  differs' if row.differs else ''}")
+            print(f"{name:<48} {row.asked!s:>16} {got:>16}{'  <- differs' if row.differs else ''}")
     return 1 if any(row.differs for row in rows) else 0
 
 
@@ -85,11 +87,15 @@ def grab(
     from vision.cameras.camera import CameraError
     from vision.cameras.record import next_frame
 
+    if not cv2.haveImageWriter(str(out)):
+        raise CameraError(f"--out {out}: no kind of image, expected .png or .tif")
+    if not out.absolute().parent.is_dir():
+        raise CameraError(f"--out {out}: there is no folder {out.parent}")
     with _camera(profile, producer, serial_number, source) as camera:
         camera.start()
         pixels, got = next_frame(camera, _TIMEOUT_S)
     if not cv2.imwrite(str(out), pixels):
-        raise CameraError(f"{out}: could not be written")
+        raise CameraError(f"--out {out}: could not be written")
     print(f"{out}: {pixels.shape[1]} x {pixels.shape[0]}, frame id {got.frame_id}", file=sys.stderr)
     return 0
 

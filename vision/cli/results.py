@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +23,7 @@ def verify(folder: Folder, as_json: AsJson = False) -> int:
     """
     from vision.results.verify import examine
 
+    _require_batch(folder)
     found = examine(folder)
     if as_json:
         print(
@@ -63,6 +65,7 @@ def show(
     from vision.results.export import show as rows_for
     from vision.results.reader import open_batch
 
+    _require_batch(folder)
     table = open_batch(folder)
     if as_json:
         for row in json_rows(table.slice(max(0, table.num_rows - last))):
@@ -92,9 +95,14 @@ def export(
     Example: vision results export results/DEMO/2026-11-23T120000Z --out batch.csv
     """
     from vision.results.export import export as write
+    from vision.results.folder import ResultsError
     from vision.results.reader import open_batch
 
-    count = write(open_batch(folder), out, out.suffix.lstrip("."))  # type: ignore[arg-type]
+    _require_batch(folder)
+    form = out.suffix.lstrip(".").lower()
+    if form not in ("csv", "parquet", "json"):
+        raise ResultsError(f"--out {out}: its ending must be .csv, .parquet or .json")
+    count = write(open_batch(folder), out, form)  # type: ignore[arg-type]
     print(f"{out}: {count} rows", file=sys.stderr)
     return 0
 
@@ -112,10 +120,11 @@ def query(
     from vision.results.export import printable
     from vision.results.reader import query as ask
 
+    _require_batch(folder)
     answer = ask(folder, sql)
     if as_json:
         for row in answer.to_pylist():
-            print(json.dumps(row, default=str))
+            print(json.dumps(_plain(row), allow_nan=False))
         return 0
     from rich.console import Console
     from rich.table import Table
@@ -125,6 +134,32 @@ def query(
     for name in answer.column_names:
         shown.add_column(printable(name))
     for row in answer.to_pylist():
-        shown.add_row(*(Text(printable(str(value))) for value in row.values()))
+        shown.add_row(*(Text(printable(str(_plain(value)))) for value in row.values()))
     Console(highlight=False).print(shown)
     return 0
+
+
+def _require_batch(folder: Path) -> None:
+    """Raises ResultsError in one line where a folder holds nothing of a batch: an empty answer would say that all is well."""
+    from vision.results.folder import BATCH_INFO, ResultsError
+    from vision.results.seal import SEALS
+
+    if not folder.is_dir():
+        raise ResultsError(f"{folder}: no such batch folder, expected results/LINE/BATCH")
+    if not any((folder / name).exists() for name in (BATCH_INFO, SEALS)) and not any(folder.glob("*.arrow*")):
+        raise ResultsError(f"{folder}: no batch lies here, expected results/LINE/BATCH")
+
+
+def _plain(value: Any) -> Any:
+    """A value of an answer as JSON knows it: bytes in hex, times in ISO 8601, no number that is none."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
