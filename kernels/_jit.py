@@ -11,6 +11,7 @@ import hashlib
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -47,8 +48,16 @@ def _cpu_name() -> str:
 
 
 def _cache_root() -> Path:
+    """Where caches lie: the user's cache folder, or the temporary one where that cannot be written (a service without a home)."""
     base = os.environ.get("VISION_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "vision-kernels"
+    root = Path(base) / "vision-kernels"
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        if os.access(root, os.W_OK):
+            return root
+    except OSError:
+        pass
+    return Path(tempfile.gettempdir()) / f"vision-kernels-{os.getuid() if hasattr(os, 'getuid') else 0}"
 
 
 numba.config.CACHE_DIR = str(_cache_root() / _cache_key())
