@@ -46,8 +46,6 @@ source = "{source}"
 rate_hz = {rate}
 loop = false
 encoder_counts_per_pack = 1000.0
-[station.recipe]
-effort = 20
 [station.reject]
 output = "modbus"
 distance_mm = 600.0

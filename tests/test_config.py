@@ -131,7 +131,8 @@ def test_defaults(folder: Path) -> None:
     assert station.camera.source == folder / "frames"
     assert (station.camera.rate_hz, station.camera.loop, station.camera.frame_timeout_ms) == (10.0, True, 0.0)
     assert (station.reject.host, station.reject.port, station.reject.simulate_plc) == ("127.0.0.1", 502, False)
-    assert (station.recipe.search, station.recipe.setup) == (Search(), Setup())
+    assert (station.recipe.search, station.recipe.setup) == (Search(effort=40), Setup())
+    assert station.recipe.count_extra
     assert station.travel_ms == pytest.approx(600.0)
     assert station.reject.travel() == TimeTravel(600_000_000)
 
@@ -162,7 +163,7 @@ def test_the_recipe_under_an_order_and_without_one(folder: Path) -> None:
     full = load(folder, FULL).stations[0].recipe
     plain = load(folder, LINE).stations[0].recipe
     assert (full.recipe(order).grade_min, full.recipe(order).symbols_per_frame) == (2.0, 2)
-    assert full.recipe(order).search.symbol_count is None
+    assert (full.recipe(order).search.symbol_count, full.recipe(order).search.extra_effort > 0) == (2, True)
     assert (full.recipe(None).grade_min, full.recipe(None).symbols_per_frame) == (2.0, 3)
     assert (plain.recipe(order).grade_min, plain.recipe(order).search.symbol_count) == (1.5, 2)
     assert (plain.recipe(None).grade_min, plain.recipe(None).symbols_per_frame) == (1.5, None)

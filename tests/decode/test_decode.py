@@ -169,3 +169,15 @@ def test_what_is_no_frame_is_refused() -> None:
     for bad in ({"polarity": "grey"}, {"symbol_count": 0}, {"effort": 0}, {"second_opinion_ms": -1.0}):
         with pytest.raises(ValueError, match=next(iter(bad))):
             Search(**bad)  # type: ignore[arg-type]
+
+
+def test_one_symbol_too_many_is_seen_when_asked_for() -> None:
+    first, _ = draw(modules("ONE", "20x20"), 7.0, noise=2.0)
+    second, _ = draw(modules("TWO", "20x20"), 7.0, angle_deg=5.0, noise=2.0)
+    frame = np.full((700, 1000), 230, np.uint8)
+    frame[100 : 100 + first.shape[0], 80 : 80 + first.shape[1]] = first
+    frame[250 : 250 + second.shape[0], 550 : 550 + second.shape[1]] = second
+    asked = decode(frame, Search(symbol_count=1, extra_effort=8), WORK)
+    assert {reading.payload for _, _, reading in asked if reading is not None} == {b"ONE", b"TWO"}
+    only(decode(frame, ONE, WORK))
+    only(decode(frame[:, :450].copy(), Search(symbol_count=1, extra_effort=8), WORK))

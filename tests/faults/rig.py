@@ -74,8 +74,6 @@ rate_hz = {rate_hz}
 loop = {str(loop).lower()}
 encoder_counts_per_pack = 100.0
 {faults}
-[station.recipe]
-effort = 20
 [station.reject]
 output = "simulated"
 distance_mm = {travel_ms}

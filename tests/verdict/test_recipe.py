@@ -56,7 +56,8 @@ def test_the_order_decides() -> None:
 def test_a_station_can_ask_for_more_than_the_order() -> None:
     recipe = recipe_for(ORDER, Search(), Setup(), grade_min=3.0, count_extra=True)
     assert recipe.grade_min == 3.0
-    assert recipe.search.symbol_count is None
+    assert recipe.search.symbol_count == ORDER.symbols_per_frame and recipe.search.extra_effort > 0
+    assert recipe_for(ORDER, Search(), Setup()).search.extra_effort == 0
 
 
 def test_an_edition_that_cannot_be_graded_is_one_line() -> None:

@@ -23,13 +23,10 @@ def run(
 
     Example: vision run line.toml --order PO-4711.json --seconds 60
     """
-    from vision.pipeline.crew import start_fork_server  # isort: split - it loads the kernels while the rest is imported here
-
-    start_fork_server()
     from vision.cli.live import LiveStatus, print_summary
     from vision.config import load_line
     from vision.content.order import load_order
-    from vision.pipeline.run import run_line
+    from vision.pipeline.crew import start_fork_server
 
     if line is None:
         demo = Path(str(resources.files("vision"))) / "demo"
@@ -37,6 +34,9 @@ def run(
         order = order or demo / "order.json"
     config = load_line(line)
     loaded = load_order(order) if order is not None else None
+    start_fork_server()  # it loads the kernels while the rest is imported here; not for a call that is wrong anyway
+    from vision.pipeline.run import run_line
+
     with LiveStatus(config.name, to_stderr=as_json) as show:
         summary = run_line(config, loaded, frames=frames, seconds=seconds, on_status=show.update)
     if as_json:

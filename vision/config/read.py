@@ -175,13 +175,21 @@ def _faults(section: Section) -> tuple[dict[str, Any], ...]:
     return tuple(dict(fault) for fault in given)
 
 
+LINE_EFFORT = 40
+"""Default of a line: a frame without a code costs about 30 ms, and nothing of L0 to L2 is lost; offline there is time for more."""
+
+
 def _recipe(section: Section) -> RecipeConfig:
+    # The symbols expected follow from symbols_per_frame, and the look for one more from count_extra.
+    search = _record(section, Search, without=("symbol_count", "extra_effort"))
+    if not section.has("effort"):
+        search = dataclasses.replace(search, effort=LINE_EFFORT)
     config = RecipeConfig(
-        search=_record(section, Search, without=("symbol_count",)),  # follows from symbols_per_frame
+        search=search,
         setup=_record(section, Setup, without=("calibrated",)),  # needs a card check on file, a word in a file is none
         grade_min=section.number("grade_min", 0.0, 4.0, None),
         symbols_per_frame=section.count("symbols_per_frame", 1, 1000, None),
-        count_extra=section.flag("count_extra", False),
+        count_extra=section.flag("count_extra", True),
     )
     section.finish()
     return config

@@ -12,7 +12,7 @@ from vision.content.order import Order
 from vision.decode.search import Search
 from vision.grade.setup import Setup
 from vision.reject.belt import EncoderTravel, TimeTravel
-from vision.verdict.recipe import Recipe, recipe_for
+from vision.verdict.recipe import EXTRA_EFFORT, Recipe, recipe_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ class RecipeConfig:
         """The recipe of the station under an order, or without one."""
         if order is not None:
             return recipe_for(order, self.search, self.setup, self.grade_min or 0.0, self.count_extra)
-        search = dataclasses.replace(self.search, symbol_count=None if self.count_extra else self.symbols_per_frame)
+        extra = self.search.extra_effort or (EXTRA_EFFORT if self.count_extra else 0)
+        search = dataclasses.replace(self.search, symbol_count=self.symbols_per_frame, extra_effort=extra)
         grade_min = 1.5 if self.grade_min is None else self.grade_min
         return Recipe(search, self.setup, grade_min=grade_min, symbols_per_frame=self.symbols_per_frame)
 

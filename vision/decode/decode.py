@@ -86,8 +86,11 @@ def _decode_frame(frame: Pixels, search: Search, work: Workspace) -> list[Found]
                 read.append(result)
             taken.append(result[0].corners)
             if search.symbol_count is not None and len(read) >= search.symbol_count:
-                break
-        elif doubt is not None:
+                unread.clear()  # all that is expected is there: what else looks like a finder is text
+                if len(read) > search.symbol_count or not search.extra_effort:
+                    break
+                effort.limit(search.extra_effort)
+        elif doubt is not None and not effort.last:
             unread.append(doubt)
     for _, doubtful in sorted(unread, key=lambda entry: -entry[0]):
         if not _twice(doubtful[0], read):

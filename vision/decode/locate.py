@@ -82,6 +82,8 @@ def candidates(
         return
     doubtful: list[tuple[Region, list[Candidate], list[Corner]]] = []
     for k in (1, 2, 0, 3):
+        if effort.left < 4:
+            break
         for region in regions(levels[k], float(2**k), work) if k < len(levels) else []:
             if _settled(region, taken):
                 continue
@@ -95,6 +97,8 @@ def candidates(
                     effort.spend(1)
                     yield candidate
             doubtful.append((region, found[:3], corners))
+    if effort.last:
+        return
     # What the first pass left over gets the same again: without this a busy frame would never come to its doubtful regions.
     effort.left = max(effort.left, search.units // 2)
     for region, found, corners in doubtful:

@@ -21,7 +21,9 @@ class Search:
     polarity: "dark" (finder dark on light), "light" (light on dark) or "both".
     sizes: allowed (rows, columns), None for every size of the standards.
     effort: the budget in work units per expected symbol, so that the same frame gives the same result on any machine. A
-        region looked into costs 4, a finder hypothesis 1, an attempt at error correction 1; 100 units are about 0.1 s.
+        region looked into costs 4, a finder hypothesis 1, an attempt at error correction 1; 40 units: about 30 ms.
+    extra_effort: work units for one code too many, spent on the most promising places once symbol_count symbols were read;
+        0 = the search ends there. Only what is read counts as one too many: printed text can look like a finder.
     second_opinion_ms: time libdmtx may take for a frame that was not fully read, in milliseconds; 0 = it is not asked.
     """
 
@@ -29,6 +31,7 @@ class Search:
     polarity: str = "both"
     sizes: tuple[tuple[int, int], ...] | None = None
     effort: int = 100
+    extra_effort: int = 0
     second_opinion_ms: float = 0.0
 
     @property
@@ -43,6 +46,8 @@ class Search:
             raise ValueError(f"symbol_count must be at least 1 or None, not {self.symbol_count}")
         if self.effort < 1:
             raise ValueError(f"effort must be at least 1, not {self.effort}")
+        if self.extra_effort < 0:
+            raise ValueError(f"extra_effort must not be negative, not {self.extra_effort}")
         if not self.second_opinion_ms >= 0:
             raise ValueError(f"second_opinion_ms must not be negative, not {self.second_opinion_ms}")
 
@@ -86,6 +91,12 @@ class Effort:
 
     def __init__(self, units: int) -> None:
         self.left = units
+        self.last = False
+
+    def limit(self, units: int) -> None:
+        """No more than this from now on, and no second pass."""
+        self.left = units
+        self.last = True
 
     def spend(self, units: int) -> bool:
         """Takes units from the budget; False when it is used up."""
