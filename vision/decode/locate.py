@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kernels.edges import BLOCK
 from kernels.lines import STRIP, consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges
 from kernels.patterns import comb_scores, match_clocks
 from kernels.sampling import edge_profile, turn_upright
@@ -85,12 +86,15 @@ def candidates(
         if effort.left < 4:
             break
         for region in regions(levels[k], float(2**k), work) if k < len(levels) else []:
-            if _settled(region, taken):
+            if _settled(region, taken) or (effort.last and not _alike(region, taken, 2.0**k)):
                 continue
             if not effort.spend(4):
                 break
             outlines, corners = _lines_of(levels, region, search, work)
             found = _outlined(pixels, outlines, shapes, work)
+            # In a place like that of a symbol already read, the best is worth a try at half the certainty.
+            if effort.last and found and CLOCK_SURE / 2 <= found[0].score < CLOCK_SURE and not _taken(found[0], taken):
+                yield found.pop(0)
             while found and found[0].score >= CLOCK_SURE:
                 candidate = found.pop(0)
                 if not _taken(candidate, taken):
@@ -121,11 +125,27 @@ def _settled(region: Region, taken: list[npt.NDArray[np.float64]]) -> bool:
     for quad in taken:
         if covers(quad, region.x, region.y):
             return True
-        x, y = quad.mean(axis=0)
-        if np.hypot(x - region.x, y - region.y) < max(region.width, region.height) / 2:
+        dx, dy = quad.mean(axis=0) - (region.x, region.y)
+        cosine, sine = np.cos(region.angle), np.sin(region.angle)
+        # Within the region's own rectangle: of two narrow symbols one above the other, neither lies in the other's.
+        if abs(dx * cosine + dy * sine) < region.width / 2 and abs(dy * cosine - dx * sine) < region.height / 2:
             (ax, ay), (bx, by) = quad[2] - quad[0], quad[3] - quad[1]
             filled += abs(float(ax * by - ay * bx)) / 2
     return filled > 0.33 * region.width * region.height
+
+
+def _alike(region: Region, taken: list[npt.NDArray[np.float64]], scale: float) -> bool:
+    """Whether a region may hold one more symbol like one of those read: about as large in both directions.
+
+    scale: frame pixels per pixel of the region's pyramid level.
+    """
+    reach = 4.0 * BLOCK * scale  # what the rim of a region and the quiet zone add
+    small, large = sorted((region.width, region.height))
+    for quad in taken:
+        short, long = sorted(float(np.hypot(*(quad[1] - quad[k]))) for k in (0, 2))
+        if 0.6 * short < small < 1.4 * short + reach and 0.6 * long < large < 1.4 * long + reach:
+            return True
+    return False
 
 
 def _taken(candidate: Candidate, taken: list[npt.NDArray[np.float64]]) -> bool:
