@@ -73,7 +73,6 @@ class Batch:
             if order is not None and config.unique_within == "order":
                 seen = list(accepted_serials(line, order.order, order.gtin or order.ppn or ""))
             self.serials = SerialIndex(order, seen)
-            self.seen_before = len(seen)
         except BaseException:
             if hasattr(self, "folder"):
                 shutil.rmtree(self.folder, ignore_errors=True)

@@ -32,7 +32,6 @@ class Dispatch:
         self._crew = crew
         self._ledger = ledger
         self.owners = SlotOwners(config.slots)
-        self.images_kept = 0
         self.images_dropped = 0
         self.overrun = ""
         self._by_kind: dict[type, Callable[[Any], None]] = {
@@ -55,7 +54,6 @@ class Dispatch:
 
     def image_done(self, slot: int, kept: bool) -> None:
         self.owners.release(slot)
-        self.images_kept += kept
         self.images_dropped += not kept
 
     @property

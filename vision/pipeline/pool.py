@@ -44,10 +44,7 @@ class FramePool:
     @property
     def generations(self) -> npt.NDArray[np.uint64]:
         """(slot_count,) uint64; written by acquirers only."""
-        return np.frombuffer(self._memory_of_generations(), dtype=np.uint64)
-
-    def _memory_of_generations(self) -> Any:
-        return self._generations
+        return np.frombuffer(self._generations, dtype=np.uint64)
 
 
 class SlotOwners:
