@@ -72,7 +72,7 @@ def _print_configuration(rows: Sequence[tuple[str, str]]) -> None:
 def _place(name: str) -> tuple[str, str]:
     """Heading and key of a row of `describe`: "station S1 recipe setup aperture" is aperture in [station S1.recipe]."""
     words = name.split()
-    if words[-1] in ("memory", "latency", "travel_ms"):
+    if words[-1] in ("memory", "latency", "travel_ms", "under_way", "longest_gap"):
         return "sums", name
     if words[0] == "keep":
         return "[results]", words[-1]

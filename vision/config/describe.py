@@ -50,6 +50,22 @@ def _times(config: LineConfig, station: StationConfig) -> Iterator[tuple[str, st
         f"station {station.name} latency",
         f"{deadline:g} ms deadline + {travel - deadline:.1f} ms to spare = {travel:.1f} ms travel",
     )
+    yield f"station {station.name} under_way", _under_way(station)
+    if station.reject.encoder_counts_per_mm is not None:
+        yield (
+            f"station {station.name} longest_gap",
+            f"{station.reject.encoder_lost_ms:g} ms from pack to pack; a longer one rejects those that are still on the way",
+        )
+
+
+def _under_way(station: StationConfig) -> str:
+    limit, count, reject = station.under_way_limit - 1, station.under_way_count, station.reject
+    words = f"at most {limit} packs on the way to the ejector"
+    if count is not None:
+        return f"{count:.1f} of {words}"
+    if reject.encoder_counts_per_mm is not None:
+        return f"{words}: {reject.distance_mm / limit:.1f} mm or more from pack to pack"
+    return f"{words}: {limit / station.travel_ms * 1e3:.0f} packs/s"
 
 
 def config_hash(config: LineConfig) -> str:

@@ -319,6 +319,7 @@ def _check_together(config: LineConfig) -> None:
             raise ConfigError(
                 f"{where[:-1]}.camera] encoder_counts_per_pack: 0, expected more: the way to the ejector is counted by the encoder"
             )
+        _check_way(where[:-1], station)
         address = (reject.host, reject.port, reject.unit_id)
         if reject.output == "modbus":
             if address in outputs:
@@ -326,3 +327,32 @@ def _check_together(config: LineConfig) -> None:
                     f"{where[:-1]}.reject] unit_id: {reject.unit_id}, expected another: two stations write to one PLC's registers"
                 )
             outputs.add(address)
+
+
+def _check_way(where: str, station: StationConfig) -> None:
+    """Whether the packs of a camera whose rate is known can be followed to the ejector."""
+    reject, camera, count = station.reject, station.camera, station.under_way_count
+    if count is None:
+        return
+    where = f"{where}.reject]"
+    # One more than the average: packs do not stand in step with the ejector.
+    if count + 1 > station.under_way_limit:
+        raise ConfigError(
+            f"{where} distance_mm: {reject.distance_mm:g}, expected less: {count:.0f} packs would be under way to "
+            f"the ejector at {camera.rate_hz:g} packs/s, and {station.under_way_limit - 1} can be followed"
+        )
+    if reject.encoder_counts_per_mm is None:
+        return
+    speed_mm_per_s = camera.encoder_counts_per_pack * camera.rate_hz / reject.encoder_counts_per_mm
+    if speed_mm_per_s > (reject.speed_max_mm_per_s or math.inf):
+        raise ConfigError(
+            f"{where} speed_max_mm_per_s: {reject.speed_max_mm_per_s:g}, expected at least {speed_mm_per_s:g}: the camera's "
+            f"{camera.encoder_counts_per_pack:g} counts per pack at {camera.rate_hz:g} packs/s"
+        )
+    # Counts come with frames: silence lasts from pack to pack, or to the ejector where that is nearer.
+    silence_ms = min(1.0, count) / camera.rate_hz * 1e3
+    if reject.encoder_lost_ms <= silence_ms:
+        raise ConfigError(
+            f"{where} encoder_lost_ms: {reject.encoder_lost_ms:g}, expected more than {silence_ms:g}: so long no count comes "
+            f"at {camera.rate_hz:g} packs/s, and a silent encoder rejects all packs under way"
+        )

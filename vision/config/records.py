@@ -14,6 +14,12 @@ from vision.grade.setup import Setup
 from vision.reject.belt import EncoderTravel, TimeTravel
 from vision.verdict.recipe import EXTRA_EFFORT, Recipe, recipe_for
 
+RING_ENTRY_COUNT = 120
+"""Packs that may be under way to the ejector with output = "modbus": the ring of verdicts that the PLC holds."""
+
+SCHEDULE_LIMIT_COUNT = 4096
+"""The same with any other output: what the rejector's schedule holds."""
+
 
 @dataclass(frozen=True, slots=True)
 class ResultsConfig:
@@ -126,6 +132,21 @@ class StationConfig:
     def travel_ms(self) -> float:
         """Shortest time from the trigger to the ejector."""
         return self.reject.travel_ms
+
+    @property
+    def under_way_count(self) -> float | None:
+        """Packs between the trigger and the ejector at the camera's own rate; None where only the belt knows it."""
+        camera, counts_per_mm = self.camera, self.reject.encoder_counts_per_mm
+        if camera.backend == "genicam" or camera.rate_hz == 0:
+            return None
+        if counts_per_mm is None:
+            return self.travel_ms / 1e3 * camera.rate_hz
+        return self.reject.distance_mm * counts_per_mm / camera.encoder_counts_per_pack
+
+    @property
+    def under_way_limit(self) -> int:
+        """Packs that can be told apart on the way to the ejector; any beyond it is rejected."""
+        return RING_ENTRY_COUNT if self.reject.output == "modbus" else SCHEDULE_LIMIT_COUNT
 
 
 @dataclass(frozen=True, slots=True)
