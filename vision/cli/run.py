@@ -23,7 +23,6 @@ def run(
 
     Example: vision run line.toml --order PO-4711.json --seconds 60
     """
-    from vision.cli.live import LiveStatus, print_summary
     from vision.config import load_line
     from vision.content.order import load_order
     from vision.pipeline.crew import start_fork_server
@@ -35,6 +34,7 @@ def run(
     config = load_line(line)
     loaded = load_order(order) if order is not None else None
     start_fork_server()  # it loads the kernels while the rest is imported here; not for a call that is wrong anyway
+    from vision.cli.live import LiveStatus, print_summary
     from vision.pipeline.run import run_line
 
     with LiveStatus(config.name, to_stderr=as_json) as show:
