@@ -4,41 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import psutil
 import pyarrow.parquet as pq
 import pytest
 
+from tests.cli.calls import DEMO, line_text, refused, vision
 from vision.cameras.recorded import Recording
-
-ROOT = Path(__file__).resolve().parents[2]
-DEMO = ROOT / "vision" / "demo"
-
-
-def vision(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "vision.cli", *map(str, arguments)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(cwd)}
-    environment.pop("GENICAM_GENTL64_PATH", None)
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False)
-
-
-def line_text(**replaced: str) -> str:
-    """The demonstration line with lines replaced by key; "" takes a line out."""
-    lines = []
-    for line in (DEMO / "line.toml").read_text("utf-8").splitlines():
-        key = line.partition("=")[0].strip()
-        lines.append(replaced.get(key, line))
-    return "\n".join(lines).replace('"packs.zip"', f'"{DEMO / "packs.zip"}"') + "\n"
 
 
 @pytest.fixture(scope="session")
@@ -67,21 +43,6 @@ def run(place: Path) -> tuple[dict[str, Any], Path]:
     return summary, place / summary["results"]
 
 
-@pytest.fixture
-def listener() -> Iterator[int]:
-    """A port that is taken, by somebody who never answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-def refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    """Exit code 2, nothing on stdout, one line on stderr with these words."""
-    assert done.returncode == 2, done.stderr
-    assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert all(word in done.stderr for word in words), done.stderr
-
-
 BAD_CALLS = [
     (["nothing"], ["nothing"]),
     (["run", "--nothing"], ["--nothing"]),
@@ -105,45 +66,6 @@ BAD_CALLS = [
 @pytest.mark.parametrize(("arguments", "words"), BAD_CALLS, ids=" ".join)
 def test_a_wrong_call_is_one_line(place: Path, arguments: list[str], words: list[str]) -> None:
     refused(vision(*arguments, cwd=place), *words)
-
-
-BAD_LINES = {
-    "unknown key": ({"name": 'name = "A"\nspeed = 1'}, ["speed"]),
-    "out of range": ({"slots": "slots = 0"}, ["slots"]),
-    "wrong type": ({"deadline_ms": 'deadline_ms = "400 ms"'}, ["deadline_ms"]),
-    "missing profile": ({"profile": 'profile = "absent"'}, ["profile", "absent"]),
-    "missing source": ({"source": 'source = "absent.zip"'}, ["source", "absent.zip"]),
-    "file as results folder": ({"results": 'results = "wall"'}, ["wall"]),
-    "no camera": (
-        {"backend": 'backend = "genicam"', "source": "", "rate_hz": "", "loop": "", "encoder_counts_per_pack": ""},
-        ["station S1", "no camera"],
-    ),
-    "PLC not there": ({"port": "port = 1", "simulate_plc": "simulate_plc = false"}, ["station S1", "127.0.0.1:1"]),
-}
-
-
-@pytest.mark.parametrize("name", BAD_LINES)
-def test_a_line_that_cannot_start_leaves_nothing(name: str, tmp_path: Path) -> None:
-    replaced, words = BAD_LINES[name]
-    _start_in_vain(tmp_path, line_text(**replaced), *words)
-
-
-def test_a_taken_port_leaves_nothing(tmp_path: Path, listener: int) -> None:
-    _start_in_vain(tmp_path, line_text(port=f"port = {listener}"), str(listener))
-
-
-def test_a_mute_plc_leaves_nothing(tmp_path: Path, listener: int) -> None:
-    _start_in_vain(tmp_path, line_text(port=f"port = {listener}", simulate_plc="simulate_plc = false"), str(listener))
-
-
-def _start_in_vain(folder: Path, text: str, *words: str) -> None:
-    (folder / "line.toml").write_text(text)
-    (folder / "wall").touch()
-    refused(vision("run", "line.toml", "--frames", 5, cwd=folder), *words)
-    assert not list(folder.glob("vision-simulator-*"))
-    assert not [path for path in (folder / "results").glob("*/*") if path.is_dir()]
-    left = [p.pid for p in psutil.process_iter(["environ"]) if (p.info["environ"] or {}).get("TMPDIR") == str(folder)]
-    assert not left
 
 
 def test_the_sums_of_a_run_hold(run: tuple[dict[str, Any], Path]) -> None:

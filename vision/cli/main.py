@@ -14,6 +14,9 @@ from typer.exceptions import Abort, Exit, TyperException
 
 from vision.cli import camera, check, inspect, results, run
 
+_INTERRUPTED = 130
+"""What Typer gives back after a KeyboardInterrupt."""
+
 app = typer.Typer(
     name="vision",
     help="Decides, pack by pack, whether a medicine leaves the line. `vision COMMAND --help` shows an example of each.",
@@ -38,12 +41,12 @@ def call(arguments: list[str] | None = None) -> int:
     """Runs a command line and gives its exit code."""
     try:
         result = app(arguments, standalone_mode=False)
-        return result if isinstance(result, int) else 0
+        code = result if isinstance(result, int) else 0
+        return _interrupted() if code == _INTERRUPTED else code
     except Exit as error:
         return error.exit_code
     except (Abort, KeyboardInterrupt):
-        print("vision: interrupted; what was done is kept", file=sys.stderr)
-        return 1
+        return _interrupted()
     except BrokenPipeError:
         # The reader of our output went away (head, less): no error of ours, and nothing more to say, not even at the last flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -64,6 +67,11 @@ def call(arguments: list[str] | None = None) -> int:
             raise
         print(f"vision: {_one_line(words)}", file=sys.stderr)
         return 2
+
+
+def _interrupted() -> int:
+    print("vision: interrupted; what was done is kept", file=sys.stderr)
+    return 1
 
 
 def _one_line(words: str) -> str:

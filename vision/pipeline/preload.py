@@ -3,7 +3,30 @@
 Warm means that one whole frame was inspected here: what Python, NumPy and Numba make on first use is made once, and children
 have it by copy-on-write. Without it the first frames of a run took 100 ms and more. Nothing here may start a thread or import a
 camera SDK: GenTL threads must never be forked.
+
+First of all it binds itself to the line that starts it: loading takes a second, compiling after an update half a minute, and a
+line that is refused or interrupted meanwhile must leave nobody behind.
 """
+
+import contextlib
+import ctypes
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def _end_with_parent(number: int) -> None:
+    """Which signal this process gets when its parent dies, 0 = none; nothing where the system knows no such thing."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
+
+
+IS_FORK_SERVER = any("multiprocessing.forkserver" in word for word in sys.orig_argv)
+if IS_FORK_SERVER:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal group; the line alone decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # held by the command line until here
+    _end_with_parent(signal.SIGTERM)
 
 import cv2
 import numpy as np
@@ -59,3 +82,6 @@ def warm() -> int:
 
 
 SYMBOLS_READ = warm()
+
+if IS_FORK_SERVER:
+    _end_with_parent(0)  # from now on it leaves with the last of its clients: children that close the account outlive the line
