@@ -33,12 +33,13 @@ _STATES = {
 class LiveStatus:
     """What `vision run` shows while it runs.
 
-    to_stderr: stdout is kept for the JSON line. Warnings of the line appear above the picture, never through it: on a terminal
-    rich takes them over; elsewhere they stand between the lines.
+    inspectors: how many there are to be. to_stderr: stdout is kept for the JSON line. Warnings of the line appear above the
+    picture, never through it: on a terminal rich takes them over; elsewhere they stand between the lines.
     """
 
-    def __init__(self, name: str, to_stderr: bool) -> None:
+    def __init__(self, name: str, inspectors: int, to_stderr: bool) -> None:
         self._name = name
+        self._inspectors = inspectors
         self._console = Console(stderr=to_stderr, highlight=False)
         self._live: Live | None = None
         if self._console.is_terminal:
@@ -59,15 +60,15 @@ class LiveStatus:
     def update(self, status: Status) -> None:
         """Shows the status of now; called some times a second."""
         if self._live is not None:
-            self._live.update(picture(self._name, status), refresh=True)
+            self._live.update(picture(self._name, self._inspectors, status), refresh=True)
         elif status.seconds >= self._next_plain_s or status.state != self._state:
             self._next_plain_s = status.seconds + _PLAIN_PERIOD_S
             self._state = status.state
-            print(plain(status), file=sys.stderr if self._console.stderr else sys.stdout, flush=True)
+            print(plain(self._inspectors, status), file=sys.stderr if self._console.stderr else sys.stdout, flush=True)
 
 
-def plain(status: Status) -> str:
-    """The status in one line, for a log or a pipe."""
+def plain(inspectors: int, status: Status) -> str:
+    """The status in one line, for a log or a pipe; what is as it should be is not said."""
     counts, p99 = status.counts, status.latency_ms["p99"]
     words = [
         f"{status.seconds:6.1f} s",
@@ -77,12 +78,14 @@ def plain(status: Status) -> str:
         f"rejected {counts.rejected}",
         f"too late {counts.late}",
         f"99 % decided within {p99:.0f} ms" if p99 is not None else "",
-        status.trouble,
+        f"{status.inspectors_ready} of {inspectors} inspectors" if status.inspectors_ready < inspectors else "",
+        f"images not kept {status.images_dropped}" if status.images_dropped else "",
+        printable(status.trouble),
     ]
     return "  ".join(word for word in words if word)
 
 
-def picture(name: str, status: Status) -> RenderableType:
+def picture(name: str, inspectors: int, status: Status) -> RenderableType:
     """The status as a few lines that keep their place, so that a glance finds each number where it was."""
     counts, latency = status.counts, status.latency_ms
     head = Text.assemble(
@@ -109,6 +112,14 @@ def picture(name: str, status: Status) -> RenderableType:
         Text.assemble(("restarts   ", "dim"), (f"{status.restarts:>8}", "yellow" if status.restarts else "")),
         Text.assemble(("             longest   ", "dim"), _ms(latency, "max")),
     )
+    ready, free = status.inspectors_ready, status.slots_free
+    numbers.add_row(
+        Text.assemble(("output   ", "dim"), (" in order", "") if status.output_healthy else (" TROUBLE ", "bold red")),
+        Text.assemble(("inspectors ", "dim"), (f"{f'{ready} of {inspectors}':>8}", "yellow" if ready < inspectors else "")),
+        Text.assemble(("       slots for frames ", "dim"), (f"{f'{free} of {status.slots} free':>8}", "" if free else "bold red")),
+    )
+    if status.images_dropped:
+        numbers.add_row(Text.assemble(("images not kept ", "dim"), (str(status.images_dropped), "yellow")))
     parts: list[RenderableType] = [head, Text(_STATES.get(status.state, ""), "dim"), numbers]
     if status.trouble:
         parts += [Text(), Text(printable(status.trouble), style="bold yellow")]

@@ -42,7 +42,7 @@ def run(
     from vision.cli.live import LiveStatus, print_summary
     from vision.pipeline.run import run_line
 
-    with LiveStatus(config.name, to_stderr=as_json) as show:
+    with LiveStatus(config.name, config.inspectors, to_stderr=as_json) as show:
         summary = run_line(config, loaded, frames=frames, seconds=seconds, on_status=show.update)
     if as_json:
         print(json.dumps(summary.as_json()), flush=True)
