@@ -36,10 +36,11 @@ from vision.types import Reason
 
 log = logging.getLogger("acquirer")
 
-_GRAB_TIMEOUT_S = 0.008
-_GRAB_TIMEOUT_WITH_OUTPUT_S = 0.001
-"""How long one look for a frame takes: 2 ms costs 67 ms of CPU per second of waiting, 8 ms costs 30; with a reject output on the
-camera the output's jitter counts for more. A slot or a stop may wait as long; a frame never does."""
+_GRAB_TIMEOUT_S = 0.050
+_GRAB_TIMEOUT_WAITED_FOR_S = 0.001
+"""How long one look for a frame takes; a stop may wait as long, a frame never does. Each look in vain is a wake-up: 2 ms cost 67 ms
+of CPU per second of waiting, 8 ms cost 30. Short where somebody waits: without a free slot (one may lie in the channel), and
+with a reject output on the camera."""
 _GAP = {Reason.MISSED_FRAME: "the camera's frame ids leave this one out", Reason.CAMERA_LOST: "went by while the camera was away"}
 
 
@@ -74,7 +75,7 @@ class Acquirer:
         self._trigger_limit = trigger_limit
         self._frame_timeout_s = config.camera.frame_timeout_ms / 1e3
         self._user_output = config.reject.user_output
-        self._grab_timeout_s = _GRAB_TIMEOUT_WITH_OUTPUT_S if self._user_output else _GRAB_TIMEOUT_S
+        self._grab_timeout_s = _GRAB_TIMEOUT_WAITED_FOR_S if self._user_output else _GRAB_TIMEOUT_S
         self._stop = False
 
     @property
@@ -89,7 +90,10 @@ class Acquirer:
             slot = self._free[0] if self._free else None
             if slot is not None:
                 self._generations[slot] += 1  # before the first byte is written
-            grab = self._camera.grab(self._views[slot] if slot is not None else None, self._grab_timeout_s)
+            if slot is None:
+                grab = self._camera.grab(None, _GRAB_TIMEOUT_WAITED_FOR_S)
+            else:
+                grab = self._camera.grab(self._views[slot], self._grab_timeout_s)
             if grab.status is GrabStatus.TIMEOUT:
                 if self._frame_timeout_s and time.monotonic() - last_frame > self._frame_timeout_s:
                     return f"no frame for {self._frame_timeout_s:g} s"

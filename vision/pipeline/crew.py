@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import selectors
+import select
 import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing import forkserver
@@ -39,7 +39,8 @@ class Crew:
         self._budget = (budget_count, budget_window_s)
         self._budgets: dict[str, RestartBudget] = {}
         self._faults = faults
-        self._selector = selectors.DefaultSelector()
+        self._epoll = select.epoll()
+        self._by_fd: dict[int, Child] = {}
         self._writing: set[int] = set()
         self._recipes: dict[tuple[str, int], tuple[Callable[..., None], Callable[[], Sequence[Any]]]] = {}
         self._planned: list[tuple[float, tuple[str, int]]] = []
@@ -53,7 +54,8 @@ class Crew:
         self._recipes[role, index] = (target, arguments)
         child = Child(role, index, target, arguments(), self._faults / f"{role}-{index}.stack.txt")
         self.children[role, index] = child
-        self._selector.register(child.channel.fileno(), selectors.EVENT_READ, child)
+        self._by_fd[child.channel.fileno()] = child
+        self._epoll.register(child.channel.fileno(), select.EPOLLIN)
         return child
 
     def get(self, role: str, index: int = 0) -> Child | None:
@@ -73,12 +75,13 @@ class Crew:
     def messages(self, timeout_s: float | None) -> Iterator[tuple[Child, Any]]:
         """Waits at most so long; gives what children said, and (child, None) for each that is gone."""
         for child in self.children.values():
-            self._watch_writes(child)
-        for key, mask in self._selector.select(timeout_s):
-            child = key.data
-            if mask & selectors.EVENT_WRITE:
+            if child.channel.waiting or self._writing:
+                self._watch_writes(child)
+        for fd, mask in self._epoll.poll(timeout_s):
+            child = self._by_fd[fd]
+            if mask & select.EPOLLOUT:
                 child.channel.flush()
-            if not mask & selectors.EVENT_READ:
+            if not mask & ~select.EPOLLOUT:
                 continue
             for message in child.channel.receive():
                 if isinstance(message, LogLine):
@@ -152,35 +155,34 @@ class Crew:
         """Lets everybody see the end of the line, waits for those who have an account to close, kills whoever is left."""
         left = list(self.children.values())
         for child in left:
-            fd = child.channel.fileno()
-            if fd >= 0:
-                with contextlib.suppress(KeyError):
-                    self._selector.unregister(fd)
+            self._unwatch(child)
             child.channel.close()
         end = time.monotonic() + _CLOSING_S
         for child in left:
             child.process.join(max(0.0, end - time.monotonic()))
             self._forget(child)
-        self._selector.close()
+        self._epoll.close()
 
     def _watch_writes(self, child: Child) -> None:
         fd = child.channel.fileno()
         if child.channel.waiting != (fd in self._writing):
             if child.channel.waiting:
                 self._writing.add(fd)
-                self._selector.modify(fd, selectors.EVENT_READ | selectors.EVENT_WRITE, child)
+                self._epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
             else:
                 self._writing.discard(fd)
-                self._selector.modify(fd, selectors.EVENT_READ, child)
+                self._epoll.modify(fd, select.EPOLLIN)
+
+    def _unwatch(self, child: Child) -> None:
+        fd = child.channel.fileno()
+        if fd >= 0 and self._by_fd.pop(fd, None) is not None:
+            self._writing.discard(fd)
+            self._epoll.unregister(fd)
 
     def _forget(self, child: Child) -> None:
-        fd = child.channel.fileno()
         if self.children.get((child.role, child.index)) is child:
             del self.children[child.role, child.index]
-        if fd >= 0:
-            self._writing.discard(fd)
-            with contextlib.suppress(KeyError):
-                self._selector.unregister(fd)
+        self._unwatch(child)
         child.ended = child.how_it_ended() if child.channel.closed else "was closed"
         child.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +12,19 @@ from vision.pipeline import actions as do
 from vision.pipeline.actions import Action
 from vision.pipeline.crew import Crew
 from vision.pipeline.ledger import Ledger
-from vision.pipeline.messages import Expect, Inspect, KeepImage, Pass, Reject, Slots, Write
+from vision.pipeline.messages import Expect, Inspect, KeepImage, Key, Pass, Reject, Row, Slots, Write, row_of
 from vision.pipeline.pool import SlotOwners
 
 log = logging.getLogger("line")
+
+_ROW_AGE_NS = 30_000_000
+_ROW_AGE_SLACK_NS = 6_000_000
+"""A row waits for the next one until its pack is so old (or nearly so, when the loop turns anyway), and goes at once when it is older:
+a commit costs nearly the same for one row as for four, and a slow frame's row never waits. By age and not by a time after the verdict,
+for that would come on top of the slowest."""
+_WORD_AGE_NS = 40_000_000
+"""A word to the rejector waits as long at the most, and goes before any row; not where the deadline is near."""
+_DEADLINE_NEAR_NS = 120_000_000
 
 _UNWRITTEN_LIMIT = 20_000  # rows held for a recorder that does not answer: about 40 MB, six minutes at 60 packs/s
 
@@ -32,6 +42,10 @@ class Dispatch:
         self._crew = crew
         self._ledger = ledger
         self.owners = SlotOwners(config.slots)
+        self._rows: list[tuple[int, Row]] = []  # decided, not yet sent to the recorder
+        self._rows_due_ns = 0
+        self._words_due_ns: int | None = None  # what is held for the rejectors must go then
+        self._row_age_ns = min(_ROW_AGE_NS, int(config.deadline_ms * 1e6) // 8)
         self.images_dropped = 0
         self.overrun = ""
         self._by_kind: dict[type, Callable[[Any], None]] = {
@@ -47,6 +61,28 @@ class Dispatch:
     def carry_out(self, actions: list[Action]) -> None:
         for action in actions:
             self._by_kind[type(action)](action)
+
+    def next_ns(self) -> int | None:
+        """When send_held() must be called at the latest."""
+        if self._rows:
+            return self._rows_due_ns if self._words_due_ns is None else min(self._rows_due_ns, self._words_due_ns)
+        return self._words_due_ns
+
+    def send_held(self, now_ns: int) -> None:
+        """Sends what waited for company, where it is time."""
+        rows_go = bool(self._rows) and now_ns >= self._rows_due_ns - _ROW_AGE_SLACK_NS
+        if self._words_due_ns is not None and (rows_go or now_ns >= self._words_due_ns):
+            # Before the rows: should the line die now, the rejector knows of every pack that has a row and was not passed.
+            self._words_due_ns = None
+            for child in self._crew.of("rejector"):
+                child.channel.release()
+        if rows_go:
+            self._crew.send("recorder", 0, Write(tuple(self._rows)))
+            self._rows.clear()
+
+    def forget_rows(self) -> None:
+        """The recorder is gone: the next one is told again all that is not durable."""
+        self._rows.clear()
 
     def returned(self, slot: int) -> None:
         """A slot came back from an acquirer or an inspector; the ledger says what becomes of it."""
@@ -90,20 +126,36 @@ class Dispatch:
     # --- the actions ------------------------------------------------------------------------------------------------------
 
     def _expect(self, action: do.DoExpect) -> None:
-        self._crew.send("rejector", action.key[0], Expect(action.key[1], action.arrival_ns, action.encoder_count))
+        self._say(action.key, Expect(action.key[1], action.arrival_ns, action.encoder_count))
 
     def _pass(self, action: do.DoPass) -> None:
-        self._crew.send("rejector", action.key[0], Pass(action.key[1]))
+        self._say(action.key, Pass(action.key[1]))
 
     def _reject(self, action: do.DoReject) -> None:
-        self._crew.send("rejector", action.key[0], Reject(action.key[1]))
+        self._say(action.key, Reject(action.key[1]))
+
+    def _say(self, key: Key, word: Expect | Pass | Reject) -> None:
+        """A word to the rejector, which waits for others unless its pack's deadline is near."""
+        child = self._crew.get("rejector", key[0])
+        if child is None:
+            return
+        now_ns = time.monotonic_ns()
+        child.channel.hold(word)
+        if now_ns > self._ledger.entries[key].deadline_ns - _DEADLINE_NEAR_NS:
+            child.channel.release()
+        elif self._words_due_ns is None:
+            self._words_due_ns = now_ns + _WORD_AGE_NS
 
     def _inspect(self, action: do.DoInspect) -> None:
         self.owners.give(action.slot, "inspector", action.inspector)
         self._crew.send("inspector", action.inspector, Inspect(action.key, action.slot, action.generation))
 
     def _write(self, action: do.DoWrite) -> None:
-        self._crew.send("recorder", 0, Write(action.key, action.record))
+        if self._crew.get("recorder") is not None:
+            record = action.record
+            due_ns = record.arrival_ns + self._row_age_ns
+            self._rows_due_ns = min(self._rows_due_ns, due_ns) if self._rows else due_ns
+            self._rows.append((action.key[0], row_of(record)))
         if self._ledger.unwritten > _UNWRITTEN_LIMIT:
             self.overrun = f"more than {_UNWRITTEN_LIMIT} rows wait for the recorder"
 
@@ -112,7 +164,7 @@ class Dispatch:
         recorder = self._crew.get("recorder")
         if action.keep and recorder is not None and self.owners.count("recorder") < max(1, self._slot_count // 4):
             self.owners.give(action.slot, "recorder")
-            recorder.channel.send(KeepImage(action.key, action.slot, self._names[action.key[0]]))
+            (recorder.channel.hold if self._rows else recorder.channel.send)(KeepImage(action.key, action.slot, self._names[action.key[0]]))
             return
         self.images_dropped += action.keep
         self.owners.release(action.slot)

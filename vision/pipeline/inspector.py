@@ -32,8 +32,7 @@ def run_inspector(channel: Channel, pool: FramePool, recipes: tuple[Recipe, ...]
     generations = pool.generations
     channel.send(Ready())
     while not channel.closed:
-        channel.wait(None)
-        for message in channel.receive():
+        for message in channel.listen():
             if isinstance(message, Leave):
                 work.close()
                 return

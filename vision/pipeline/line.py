@@ -47,6 +47,7 @@ RUN_RECORDER = Main("vision.pipeline.recorder", "run_recorder")
 RUN_REJECTOR = Main("vision.pipeline.rejector", "run_rejector")
 
 _START_TIMEOUT_S = 60.0
+_CPU_READ_S = 10.0  # what a child has used since then is not counted when it dies; reading takes 2 ms
 _STOP_TIMEOUT_S = 10.0
 
 
@@ -142,7 +143,7 @@ class Line:
 
     def run(self, should_stop: Callable[[float], bool], on_status: Callable[[Status], None], period_s: float = 0.2) -> None:
         """Runs until should_stop(seconds since start) says so, or every camera is at its end."""
-        next_status = next_check = 0.0
+        next_status = next_check = next_cpu = 0.0
         while True:
             now = time.monotonic()
             if now >= next_status:
@@ -155,7 +156,9 @@ class Line:
             if now >= next_check:
                 next_check = now + 1.0
                 self.dispatch.check()
-                self.crew.cpu_read()
+                if now >= next_cpu:
+                    next_cpu = now + _CPU_READ_S
+                    self.crew.cpu_read()
                 if self.ledger.all_written_settled:
                     self.crew.send("recorder", 0, AllSettled())
             self._turn(min(next_status, next_check) - now)
@@ -190,9 +193,9 @@ class Line:
 
     def _turn(self, timeout_s: float) -> None:
         now_ns = time.monotonic_ns()
-        next_ns = self.ledger.next_event_ns()
-        if next_ns is not None:
-            timeout_s = min(timeout_s, (next_ns - now_ns) / 1e9)
+        for next_ns in (self.ledger.next_event_ns(), self.dispatch.next_ns()):
+            if next_ns is not None:
+                timeout_s = min(timeout_s, (next_ns - now_ns) / 1e9)
         restart_in_s = self.crew.next_restart_in_s(time.monotonic())
         if restart_in_s is not None:
             timeout_s = min(timeout_s, restart_in_s)
@@ -201,7 +204,9 @@ class Line:
                 self._on_gone(child)
             else:
                 self._on[type(message)](child, message)
-        self.dispatch.carry_out(self.ledger.tick(time.monotonic_ns()))
+        now_ns = time.monotonic_ns()
+        self.dispatch.carry_out(self.ledger.tick(now_ns))
+        self.dispatch.send_held(now_ns)
         self.crew.restart_due(time.monotonic())
         self.dispatch.give_slots()
         self._tell()
@@ -236,6 +241,7 @@ class Line:
             self.dispatch.carry_out(self.ledger.inspector_ready(child.index, time.monotonic_ns()))
         elif child.role == "recorder":
             self.trouble.pop("recorder", None)
+            self.dispatch.forget_rows()
             self.dispatch.carry_out(self.ledger.recorder_ready())
         elif child.role == "rejector":
             self.ledger.rejector_ready(child.index)
@@ -339,6 +345,7 @@ class Line:
                 self.dispatch.returned(slot)
             self.dispatch.carry_out(self.ledger.inspector_lost(child.index, f"{child.name} {child.ended}", now_ns))
         elif child.role == "recorder":
+            self.dispatch.forget_rows()
             for slot in self.dispatch.owners.owned_by("recorder"):
                 self.dispatch.image_done(slot, kept=False)
         elif child.role == "rejector":

@@ -1,11 +1,15 @@
 """Everything that is said between the processes: one small record per sentence, grouped by who says it to whom.
 
-A slot belongs to whoever was last given it by message. Keys are (station index, trigger).
+A slot belongs to whoever was last given it by message. Keys are (station index, trigger). Named tuples, for they are pickled in
+half of a dataclass's time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import fields
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from vision.types import Reason, Record
 
@@ -15,22 +19,19 @@ Key = tuple[int, int]
 # --- any process -> line -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """The process is set up and can work."""
 
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """The process cannot be set up for a reason the user must mend; it leaves after this."""
 
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
+class LogLine(NamedTuple):
     level: int
     name: str
     text: str
@@ -40,8 +41,7 @@ class LogLine:
 # --- acquirer <-> line ---------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class FrameReady:
+class FrameReady(NamedTuple):
     """A whole frame lies in a slot, which passes to the line."""
 
     trigger: int
@@ -53,8 +53,7 @@ class FrameReady:
     encoder_count: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class FrameMissing:
+class FrameMissing(NamedTuple):
     """A trigger without a usable frame, and why."""
 
     trigger: int
@@ -65,32 +64,27 @@ class FrameMissing:
     encoder_count: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CameraLost:
+class CameraLost(NamedTuple):
     """The camera is gone; the acquirer leaves after this. frame_id: the last one seen, to count from after a reconnect."""
 
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """No more frames will come: a recording is at its end, or the number of frames asked for was reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slots:
+class Slots(NamedTuple):
     """Free slots, given to the acquirer."""
 
     slots: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StopAcquisition:
+class StopAcquisition(NamedTuple):
     pass
 
 
-@dataclass(frozen=True, slots=True)
-class SetOutput:
+class SetOutput(NamedTuple):
     """rejector -> line -> acquirer: the camera's user output (only the acquirer may touch the camera)."""
 
     value: bool
@@ -99,8 +93,7 @@ class SetOutput:
 # --- line <-> inspector -----------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Inspect:
+class Inspect(NamedTuple):
     """Look at the frame in this slot; the slot is the inspector's until it answers."""
 
     key: Key
@@ -108,8 +101,7 @@ class Inspect:
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Inspected:
+class Inspected(NamedTuple):
     """What was found. serials: of the symbols, in reading order; symbols: rows for the results, pickled, relayed unopened."""
 
     key: Key
@@ -123,8 +115,7 @@ class Inspected:
 # --- line <-> rejector --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Expect:
+class Expect(NamedTuple):
     """A pack passed the trigger: it will be rejected unless passed."""
 
     trigger: int
@@ -132,32 +123,27 @@ class Expect:
     encoder_count: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     trigger: int
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(NamedTuple):
     trigger: int
 
 
-@dataclass(frozen=True, slots=True)
-class LineReady:
+class LineReady(NamedTuple):
     """Whether the station may be called ready to the machine."""
 
     ready: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """Fates of packs, as told to the machine: (trigger, accept). Gathered for a moment: a message costs more than what it says."""
 
     fates: tuple[tuple[int, bool], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class OutputState:
+class OutputState(NamedTuple):
     """The rejector's word on its output: connected or not, rejects the machine confirmed, whether it asks for a stop."""
 
     healthy: bool
@@ -168,16 +154,19 @@ class OutputState:
 # --- line <-> recorder --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """Make this row durable, then answer with Ack."""
+Row = tuple[Any, ...]
+"""A Record's fields in their order: pickled in a fraction of a Record's time."""
 
-    key: Key
-    record: Record
+row_of: Callable[[Record], Row] = attrgetter(*(field.name for field in fields(Record)))
 
 
-@dataclass(frozen=True, slots=True)
-class KeepImage:
+class Write(NamedTuple):
+    """Make these rows durable, then answer with Ack. rows: (station index, row) each."""
+
+    rows: tuple[tuple[int, Row], ...]
+
+
+class KeepImage(NamedTuple):
     """Keep the pixels of this slot as evidence; the slot is the recorder's until ImageDone."""
 
     key: Key
@@ -185,26 +174,22 @@ class KeepImage:
     station: str
 
 
-@dataclass(frozen=True, slots=True)
-class AllSettled:
+class AllSettled(NamedTuple):
     """Every row written so far has its last revision: its file may be sealed. The next Write ends it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ack:
+class Ack(NamedTuple):
     """These rows are on disk: (station index, trigger, revision)."""
 
     rows: tuple[tuple[int, int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ImageDone:
+class ImageDone(NamedTuple):
     slot: int
     kept: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RecorderTrouble:
+class RecorderTrouble(NamedTuple):
     """Rows cannot be made durable now (detail), or can again (empty)."""
 
     detail: str
@@ -213,6 +198,5 @@ class RecorderTrouble:
 # --- line -> any ------------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Leave:
+class Leave(NamedTuple):
     """Finish what you have and leave in order."""

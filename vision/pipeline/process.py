@@ -32,21 +32,28 @@ from typing import IO, Any
 from vision.pipeline.messages import LogLine
 
 _LENGTH = struct.Struct("<I")
-_CHUNK = 1 << 18
+_INBOX_BYTES = 1 << 16
 
 CONTEXT = multiprocessing.get_context("forkserver")
 """How children are made. The default method stays "fork", which multiprocessing-logging asks for and nothing here uses."""
 
 
 class Channel:
-    """One end of a two-way pipe of messages between the line and a child."""
+    """One end of a two-way pipe of messages between the line and a child.
+
+    A message can be held back and then leaves with the next one: what wakes a process costs more than what it says.
+    """
 
     def __init__(self, end: socket.socket) -> None:
-        end.setblocking(False)
+        end.setblocking(True)  # each call says itself whether it may wait
         self._socket = end
-        self._inbox = bytearray()
+        self._inbox = bytearray(_INBOX_BYTES)  # made once: fresh memory for each call costs more than the call
+        self._inbox_bytes = 0
+        self._held: list[Any] = []
         self._outbox: deque[bytes] = deque()
         self._head_sent = 0
+        self._poll = select.poll()
+        self._poll.register(end, select.POLLIN)
         self.outbox_bytes = 0
         self.closed = False
 
@@ -61,11 +68,25 @@ class Channel:
     def fileno(self) -> int:
         return self._socket.fileno()
 
+    def hold(self, message: Any) -> None:
+        """Leaves, in order, with the next send() or release()."""
+        self._held.append(message)
+
+    def release(self) -> None:
+        """Sends what is held."""
+        if self._held:
+            held, self._held = self._held, []
+            self._put(held)
+
     def send(self, message: Any) -> None:
         """Queues a message and sends what the pipe takes; never blocks. To a closed channel: forgotten."""
+        self._held.append(message)
+        self.release()
+
+    def _put(self, messages: list[Any]) -> None:
         if self.closed:
             return
-        body = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+        body = pickle.dumps(messages, pickle.HIGHEST_PROTOCOL)
         self._outbox.append(_LENGTH.pack(len(body)) + body)
         self.outbox_bytes += len(body) + _LENGTH.size
         if len(self._outbox) == 1:
@@ -76,7 +97,7 @@ class Channel:
         try:
             while self._outbox:
                 head = self._outbox[0]
-                sent = self._socket.send(memoryview(head)[self._head_sent :])
+                sent = self._socket.send(memoryview(head)[self._head_sent :] if self._head_sent else head, socket.MSG_DONTWAIT)
                 self.outbox_bytes -= sent
                 self._head_sent += sent
                 if self._head_sent == len(head):
@@ -95,48 +116,63 @@ class Channel:
         """Something is left to send."""
         return bool(self._outbox)
 
-    def receive(self) -> list[Any]:
-        """All messages that have arrived whole; sets `closed` at end of file. Never blocks."""
+    def receive(self, flags: int = socket.MSG_DONTWAIT) -> list[Any]:
+        """Messages that have arrived whole; sets `closed` at end of file. Never blocks."""
         try:
-            while True:
-                chunk = self._socket.recv(_CHUNK)
-                if not chunk:
-                    self.closed = True
-                    break
-                self._inbox += chunk
-                if len(chunk) < _CHUNK:
-                    break
+            count = self._socket.recv_into(memoryview(self._inbox)[self._inbox_bytes :], 0, flags)
+            if not count:
+                self.closed = True
+                return []
         except BlockingIOError:
-            pass
+            return []
         except OSError:
             self.closed = True
-        messages = []
+            return []
+        return self._whole(self._inbox_bytes + count)
+
+    def _whole(self, end: int) -> list[Any]:
+        """Takes the whole messages out of the first bytes of the inbox."""
+        inbox = memoryview(self._inbox)
+        messages: list[Any] = []
         start = 0
-        inbox = self._inbox
-        while len(inbox) - start >= _LENGTH.size:
+        missing = 0
+        while end - start >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(inbox, start)
-            end = start + _LENGTH.size + length
-            if len(inbox) < end:
+            if end - start - _LENGTH.size < length:
+                missing = _LENGTH.size + length
                 break
-            messages.append(pickle.loads(memoryview(inbox)[start + _LENGTH.size : end]))
-            start = end
-        if start:
-            del inbox[:start]
+            start += _LENGTH.size
+            messages += pickle.loads(inbox[start : start + length])
+            start += length
+        self._inbox_bytes = end - start
+        if missing > len(inbox):
+            larger = bytearray(missing)
+            larger[: self._inbox_bytes] = inbox[start:end]
+            self._inbox = larger
+        elif start < end and start:
+            inbox[: end - start] = bytes(inbox[start:end])
         return messages
 
-    def wait(self, timeout_s: float | None) -> bool:
-        """For a child: sleeps until something arrives, the outbox can move on, or the time is over; True = arrived."""
-        events = select.POLLIN | (select.POLLOUT if self._outbox else 0)
-        poll = select.poll()
-        poll.register(self.fileno(), events)
-        ready = poll.poll(None if timeout_s is None else max(0.0, timeout_s) * 1000)
+    def listen(self, timeout_s: float | None = None) -> list[Any]:
+        """For a child: sleeps until something arrives or the time is over (None = never), then receives."""
+        if timeout_s is None and not self._outbox:
+            return self.receive(0)  # one call instead of two
+        self.wait(timeout_s)
+        return self.receive()
+
+    def wait(self, timeout_s: float | None) -> None:
+        """For a child: sleeps until something arrives, the outbox can move on, or the time is over."""
+        if self._outbox:
+            self._poll.modify(self._socket, select.POLLIN | select.POLLOUT)
+        self._poll.poll(None if timeout_s is None else max(0.0, timeout_s) * 1000)
         if self._outbox:
             self.flush()
-        return any(event & (select.POLLIN | select.POLLHUP | select.POLLERR) for _, event in ready)
+            self._poll.modify(self._socket, select.POLLIN)
 
     def drain(self, timeout_s: float) -> None:
         """For a child that leaves: waits until the outbox is empty, at most so long."""
         end = time.monotonic() + timeout_s
+        self.release()
         while self._outbox and not self.closed and time.monotonic() < end:
             self.wait(0.05)
             self.flush()

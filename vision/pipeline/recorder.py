@@ -1,6 +1,6 @@
 """The recorder process: rows and evidence to disk, then the word of it. It never slows the line.
 
-Rows first: whatever has arrived is one group commit; images only while no row waits. Nothing is acknowledged before it
+Rows first: what the line sends together is one group commit (dispatch.py); images only while no row waits. Nothing is acknowledged before it
 is on the disk; what cannot be written is kept and tried again, rows never dropped. When the line is gone, it closes the
 account with the last words of the others and seals.
 """
@@ -35,31 +35,27 @@ from vision.types import Record
 
 log = logging.getLogger("recorder")
 
-_GATHER_S = 0.010
-_GATHER_ROWS = 8
-"""Group commit: rows wait this long for company, or until there are so many. A commit costs nearly the same for one row as for
-eight, and each Ack wakes the line; the way to the ejector pays for the wait."""
 _RETRY_S = 0.1
 _LAST_WORDS_S = 2.0
 _REMEMBERED = 1024
 
 
 class Recorder:
-    """Messages to files. rows_open: what was received and is not durable yet, in order."""
+    """Messages to files."""
 
     def __init__(self, channel: Channel, pool: FramePool, writer: BatchWriter, images: EvidenceStore) -> None:
         self._channel = channel
         self._pool = pool
         self._writer = writer
         self._images = images
-        self._rows_open: list[Write] = []
+        self._rows_open: list[Record] = []  # received and not durable yet, in order
         self._appended = 0
         self._images_open: deque[KeepImage] = deque()
         self._settled = True
         self._sealing = False
         self._leave = False
         self._trouble = ""
-        self._commit_at = 0.0
+        self._retry_at = 0.0
         self._station_index: dict[str, int] = {}
         # The last rows as they were written, so that an amendment made after the line's death keeps what was found.
         self.recent: OrderedDict[tuple[str, int], Record] = OrderedDict()
@@ -67,8 +63,7 @@ class Recorder:
     def run(self) -> bool:
         """Until told to leave (True) or the line is gone (False)."""
         while True:
-            self._channel.wait(self._timeout())
-            self._listen()
+            self._listen(self._timeout())
             self._commit()
             if not self._rows_open:
                 if self._leave:
@@ -76,8 +71,10 @@ class Recorder:
                     return True
                 self._keep_one()
                 self._sealing = self._writer.roll(self._settled)
-            if self._channel.closed and not self._channel.receive():
-                self._commit_at = 0.0
+            if self._channel.closed:
+                while self._listen(0.0):  # a send may have been the first to see the end, with rows still unread
+                    pass
+                self._retry_at = 0.0
                 self._commit()
                 return False
             if self._leave and self._trouble:
@@ -85,35 +82,36 @@ class Recorder:
 
     def _timeout(self) -> float | None:
         if self._rows_open:
-            return max(0.0, self._commit_at - time.monotonic())
+            return max(0.0, self._retry_at - time.monotonic())
         return 0.0 if self._images_open or self._sealing or self._leave else None
 
-    def _listen(self) -> None:
-        for message in self._channel.receive():
+    def _listen(self, timeout_s: float | None) -> bool:
+        messages = self._channel.listen(timeout_s)
+        for message in messages:
             match message:
-                case Write():
+                case Write(rows):
                     self._settled = False
-                    if not self._rows_open:
-                        self._commit_at = time.monotonic() + _GATHER_S
-                    self._rows_open.append(message)
+                    for station, row in rows:
+                        record = Record(*row)
+                        self._station_index[record.station] = station
+                        self._rows_open.append(record)
                 case KeepImage():
                     self._images_open.append(message)
                 case AllSettled():
                     self._settled = True
                 case Leave():
                     self._leave = True
+        return bool(messages)
 
     def _commit(self) -> None:
-        many = len(self._rows_open) >= _GATHER_ROWS and not self._trouble
-        if not self._rows_open or (time.monotonic() < self._commit_at and not many and not self._leave):
+        if not self._rows_open or (self._trouble and time.monotonic() < self._retry_at and not self._leave):
             return
         try:
-            while self._appended < len(self._rows_open):  # the writer keeps what it could not write
-                self._writer.append([self._rows_open[self._appended].record])
-                self._appended += 1
+            self._writer.append(self._rows_open[self._appended :])  # it keeps what it could not write
+            self._appended = len(self._rows_open)
             rows = self._writer.commit()
         except RecordingError as error:
-            self._commit_at = time.monotonic() + _RETRY_S
+            self._retry_at = time.monotonic() + _RETRY_S
             if str(error) != self._trouble:
                 self._trouble = str(error)
                 self._channel.send(RecorderTrouble(self._trouble))
@@ -121,9 +119,8 @@ class Recorder:
         if self._trouble:
             self._trouble = ""
             self._channel.send(RecorderTrouble(""))
-        for write in self._rows_open:
-            self._station_index[write.record.station] = write.key[0]
-            self.recent[write.record.station, write.record.trigger] = write.record
+        for record in self._rows_open:
+            self.recent[record.station, record.trigger] = record
         self._rows_open.clear()
         self._appended = 0
         self._channel.send(Ack(tuple((self._station_index[name], trigger, revision) for name, trigger, revision in rows)))

@@ -37,7 +37,13 @@ log = logging.getLogger("rejector")
 
 _CONNECT_NS = 1_000_000_000
 _GATHER_NS = 100_000_000
-"""Fates are told to the line this much later at the most: waking another process costs 40-80 us where CPUs are virtual."""
+"""Fates are told to the line this much later at the most: each message wakes a process."""
+_BOOK_KEEPING_NS = 50_000_000
+"""A pack whose fate the machine acknowledged is settled here this much after its due time at the most, with the next message: only
+where the due time must still do something it is worth a wake-up of its own. The heartbeat comes as much earlier, up to a quarter of
+its period."""
+_FLUSH_NS = 10_000_000
+"""How soon the rest of a message is tried again that the line has no room for."""
 
 
 class Rejector:
@@ -58,16 +64,20 @@ class Rejector:
         self._told: tuple[bool, str] | None = None
         self._fates: list[tuple[int, bool]] = []  # settled, the line is not told yet
         self._tell_at_ns = 0
+        self._poll = select.poll()
+        self._poll.register(channel.fileno(), select.POLLIN)
+        self._output_fd: int | None = None  # as registered
         self.last_trigger = 0
 
     def run(self) -> list[tuple[int, bool]]:
         """Until told to leave or the line is gone; gives the fates that the line was not told any more."""
         while not self._leave and not self._channel.closed:
             self._wait()
+            now_ns = time.monotonic_ns()
+            self._settle_due(now_ns)  # before what comes too late is heard
             for message in self._channel.receive():
-                self._hear(message)
-            self._settle_due()
-            self._tick()
+                self._hear(message, now_ns)
+            self._tick(now_ns)
         now_ns = time.monotonic_ns()
         for settled in self._schedule.reject_all(now_ns):
             self._output.settle(settled.trigger, False, now_ns, now_ns)
@@ -77,8 +87,7 @@ class Rejector:
             self._tell_fates()
         return fates
 
-    def _hear(self, message: Any) -> None:
-        now_ns = time.monotonic_ns()
+    def _hear(self, message: Any, now_ns: int) -> None:
         match message:
             case Expect(trigger, arrival_ns, encoder_count):
                 self.last_trigger = max(self.last_trigger, trigger)
@@ -96,8 +105,7 @@ class Rejector:
             case Leave():
                 self._leave = True
 
-    def _settle_due(self) -> None:
-        now_ns = time.monotonic_ns()
+    def _settle_due(self, now_ns: int) -> None:
         for settled in self._schedule.due(now_ns):
             done = self._output.settle(settled.trigger, settled.accept, settled.due_ns, now_ns)
             self._fates.append((settled.trigger, settled.accept and done))
@@ -110,9 +118,8 @@ class Rejector:
         self._fates.clear()
         self._tell_at_ns = 0
 
-    def _tick(self) -> None:
-        now_ns = time.monotonic_ns()
-        if now_ns >= self._next_heartbeat_ns:
+    def _tick(self, now_ns: int) -> None:
+        if now_ns >= self._next_heartbeat_ns - min(self._heartbeat_ns // 4, _BOOK_KEEPING_NS):
             self._next_heartbeat_ns = now_ns + self._heartbeat_ns
             self._output.heartbeat(self._line_ready, now_ns)
         try:
@@ -137,17 +144,29 @@ class Rejector:
             self._channel.send(OutputState(not detail, machine.confirmed_count, detail))
 
     def _wait(self) -> None:
-        times = [self._tell_at_ns or None, self._next_heartbeat_ns, self._schedule.next_due_ns(), self._output.wait_ns()]
+        times = [self._tell_at_ns or None, self._next_heartbeat_ns, self._output.wait_ns()]
+        due_ns, untold = self._schedule.next_due_ns(), self._output.untold()
+        if due_ns is not None and untold is not None:
+            due_ns += _BOOK_KEEPING_NS
+            times += map(self._schedule.due_ns, untold)
+        times.append(due_ns)
         next_ns = min(t for t in times if t is not None)
-        wait_ms = max(0.0, (next_ns - time.monotonic_ns()) / 1e6)
-        poll = select.poll()
-        poll.register(self._channel.fileno(), select.POLLIN | (select.POLLOUT if self._channel.waiting else 0))
-        output_fd = self._output.fileno()
-        if output_fd is not None:
-            poll.register(output_fd, select.POLLIN)
-        poll.poll(wait_ms)
+        self._watch(self._output.fileno())
         if self._channel.waiting:
             self._channel.flush()
+            next_ns = min(next_ns, time.monotonic_ns() + _FLUSH_NS)
+        self._poll.poll(max(0.0, (next_ns - time.monotonic_ns()) / 1e6))
+
+    def _watch(self, output_fd: int | None) -> None:
+        """Wakes for the output's descriptor too, while it has one to wait for."""
+        if output_fd == self._output_fd:
+            return
+        if self._output_fd is not None:
+            with contextlib.suppress(OSError, KeyError):
+                self._poll.unregister(self._output_fd)
+        if output_fd is not None:
+            self._poll.register(output_fd, select.POLLIN)
+        self._output_fd = output_fd
 
 
 def run_rejector(channel: Channel, config: StationConfig, port: int | None, folder: str, first: bool) -> None:

@@ -30,28 +30,27 @@ class LatencyHistogram:
 
     def quantile_ms(self, q: float) -> float | None:
         """The upper edge of the bucket that holds the q-quantile, in ms; None while empty."""
+        return self._quantiles_ms((q,))[0]
+
+    def as_dict(self) -> dict[str, float | None]:
+        longest = self.max_ns / 1e6 if self.count else None
+        values = (*self._quantiles_ms((0.50, 0.99, 0.999)), longest)
+        rounded = (None if value is None else round(value, 2) for value in values)
+        return dict(zip(("p50", "p99", "p999", "max"), rounded, strict=True))
+
+    def _quantiles_ms(self, rising: tuple[float, ...]) -> list[float | None]:
+        """All in one pass: the status asks several times a second."""
         if not self.count:
-            return None
-        rank = q * self.count
+            return [None] * len(rising)
+        found: list[float | None] = []
         seen = 0
         for bucket in sorted(self._buckets):
             seen += self._buckets[bucket]
-            if seen >= rank:
+            while len(found) < len(rising) and seen >= rising[len(found)] * self.count:
                 exponent, fraction = divmod(bucket, _BUCKETS_PER_DOUBLING)
                 upper_ns = 2.0**exponent * (1 + (fraction + 1) / _BUCKETS_PER_DOUBLING)
-                return min(upper_ns, self.max_ns) / 1e6
-        return self.max_ns / 1e6
-
-    def as_dict(self) -> dict[str, float | None]:
-        def rounded(value: float | None) -> float | None:
-            return None if value is None else round(value, 2)
-
-        return {
-            "p50": rounded(self.quantile_ms(0.50)),
-            "p99": rounded(self.quantile_ms(0.99)),
-            "p999": rounded(self.quantile_ms(0.999)),
-            "max": rounded(self.max_ns / 1e6 if self.count else None),
-        }
+                found.append(min(upper_ns, self.max_ns) / 1e6)
+        return found
 
 
 class RateMeter:

@@ -87,6 +87,9 @@ class CameraLineOutput:
     def wait_ns(self) -> int | None:
         return self._end_ns
 
+    def untold(self) -> list[int] | None:
+        return None
+
     def fileno(self) -> int | None:
         return None
 

@@ -166,8 +166,16 @@ class ModbusOutput:
             return self._polled_ns + _POLL_NS
         return self._sent_ns + self._timeout_ns + 1 if self._connection.waiting else None
 
+    def untold(self) -> list[int] | None:
+        return [self._entries[index].trigger for index in (*self._dirty, *self._sent)]
+
     def fileno(self) -> int | None:
-        return self._connection.fileno() if self._connection is not None and self._connection.established else None
+        """Only while something is to be sent after the answer, or the PLC not known to be up: any other answer is read with the next
+        call, for each costs a wake-up."""
+        connection = self._connection
+        if connection is None or not connection.established:
+            return None
+        return connection.fileno() if self._dirty or self._control or self._read or not self._alive else None
 
     def machine(self) -> Machine:
         """What the PLC said last; up once its heartbeat was seen to run on this connection."""

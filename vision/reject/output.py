@@ -4,6 +4,7 @@ The rule on the machine's side is reject unless passed: an output that says noth
 schedule and one output:
 
     wait for a message, for output.fileno() to be readable, for schedule.next_due_ns() or for output.wait_ns(): what comes first
+    (where the machine knows the verdict, the next message after the due time is soon enough: settling is book-keeping then)
     Expect  -> schedule.expect(...), output.expect(trigger)
     Pass    -> if schedule.passed(trigger, now): output.decide(trigger, True)
     Reject  -> if schedule.rejected(trigger): output.decide(trigger, False)
@@ -64,8 +65,11 @@ class Output(Protocol):
     def wait_ns(self) -> int | None:
         """The monotonic time by which tick() is wanted, None = no hurry."""
 
+    def untold(self) -> list[int] | None:
+        """Triggers whose verdict the machine may not know yet: their due times must be met. None = of every pack, as it acts then."""
+
     def fileno(self) -> int | None:
-        """A descriptor that gets readable when tick() has something to read; changes with each connection."""
+        """A descriptor that gets readable when tick() has something to read that is waited for; changes with each connection."""
 
     def machine(self) -> Machine:
         """What the machine said last."""

@@ -185,6 +185,13 @@ class Schedule:
             return None
         return self._queue[0][0] if self._belt is None else self._belt.expected_ns(self._queue[0][0])
 
+    def due_ns(self, trigger: int) -> int | None:
+        """When this pack is due, as far as is known now; None = not under way, or where it is is unknown. May lie in the past."""
+        pack = self._packs.get(trigger)
+        if pack is None or pack.due is None:
+            return None
+        return pack.due if self._belt is None else self._belt.expected_ns(pack.due)
+
     def reject_all(self, now_ns: int) -> list[Settled]:
         """Settles everything under way as rejected, passed or not: the line is dead or the station stops."""
         now_ns = self._advance(now_ns)

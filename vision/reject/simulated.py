@@ -69,6 +69,9 @@ class SimulatedOutput:
     def wait_ns(self) -> int | None:
         return None
 
+    def untold(self) -> list[int] | None:
+        return None
+
     def fileno(self) -> int | None:
         return None
 
