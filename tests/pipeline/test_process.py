@@ -49,6 +49,21 @@ def test_a_reader_that_does_not_read_never_blocks_the_sender() -> None:
     theirs.close()
 
 
+def test_what_is_held_leaves_with_the_next_message_in_order() -> None:
+    ours, theirs = connected()
+    ours.hold(Pass(1))
+    ours.hold(Leave())
+    assert theirs.receive() == []
+    ours.send(Ready("now"))
+    assert [(type(message), message) for message in theirs.receive()] == [(Pass, Pass(1)), (Leave, Leave()), (Ready, Ready("now"))]
+    ours.hold(Pass(2))
+    ours.release()
+    ours.release()
+    assert theirs.receive() == [Pass(2)]
+    ours.close()
+    theirs.close()
+
+
 def test_end_of_file_is_seen_after_the_last_message() -> None:
     ours, theirs = connected()
     ours.send(Pass(7))

@@ -1,8 +1,8 @@
 """The recorder process: rows and evidence to disk, then the word of it. It never slows the line.
 
-Rows first: what the line sends together is one group commit (dispatch.py); images only while no row waits. Nothing is acknowledged before it
-is on the disk; what cannot be written is kept and tried again, rows never dropped. When the line is gone, it closes the
-account with the last words of the others and seals.
+Rows first: what the line sends together is one group commit (dispatch.py); images only while no row waits. Nothing is
+acknowledged before it is on the disk; what cannot be written is kept and tried again, rows never dropped. When the line is
+gone, it closes the account with the last words of the others and seals.
 """
 
 from __future__ import annotations

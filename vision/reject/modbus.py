@@ -126,8 +126,8 @@ class ModbusOutput:
         self._newest = trigger & _SEQUENCE_MASK
 
     def decide(self, trigger: int, accept: bool) -> None:
+        """Noted; the next tick() sends it, together with what else was decided."""
         self._put(trigger, registers.PASS if accept else registers.REJECT)
-        self._pump(time.monotonic_ns())
 
     def settle(self, trigger: int, accept: bool, due_ns: int, now_ns: int) -> bool:
         entry = self._entries[(trigger & _SEQUENCE_MASK) % len(self._entries)]
@@ -170,8 +170,8 @@ class ModbusOutput:
         return [self._entries[index].trigger for index in (*self._dirty, *self._sent)]
 
     def fileno(self) -> int | None:
-        """Only while something is to be sent after the answer, or the PLC not known to be up: any other answer is read with the next
-        call, for each costs a wake-up."""
+        """Only while something is to be sent after the answer, or the PLC not known to be up: any other answer is read with the
+        next call, for each costs a wake-up."""
         connection = self._connection
         if connection is None or not connection.established:
             return None

@@ -66,7 +66,7 @@ class Output(Protocol):
         """The monotonic time by which tick() is wanted, None = no hurry."""
 
     def untold(self) -> list[int] | None:
-        """Triggers whose verdict the machine may not know yet: their due times must be met. None = of every pack, as it acts then."""
+        """Triggers whose verdict the machine may not know yet: their due times must be met. None = all, as it acts then."""
 
     def fileno(self) -> int | None:
         """A descriptor that gets readable when tick() has something to read that is waited for; changes with each connection."""

@@ -19,7 +19,7 @@ from vision.results.folder import sync_folder
 GENESIS = "0" * 64
 
 
-def sha256(content: bytes | bytearray) -> str:
+def sha256(content: bytes | bytearray | memoryview) -> str:
     return hashlib.sha256(content).hexdigest()
 
 

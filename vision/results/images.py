@@ -8,8 +8,10 @@ by one: a power failure may take the last seconds of them, never a row; the list
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import logging
+import mmap
 import os
 import struct
 import zlib
@@ -17,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from vision.results.chain import GENESIS, append_line, chain_lines, link, sha256
 from vision.results.schema import image_name
@@ -36,40 +39,67 @@ class Png:
     """Grey images of one size as PNG files whose pixels are stored, not compressed: an image costs CPU that inspections want.
 
     Everything is made once and filled anew: fresh memory of this size costs more (page faults) than what is done with it.
-    1280x1024 with sensor noise on one core: stored 1 ms and 1.3 MB; Huffman only 10 ms and 0.76 MB; zlib level 1 31 ms and
-    0.84 MB; OpenCV's level 0 12 ms.
+    1280x1024 with sensor noise on one core: stored 0.8 ms and 1.3 MB; Huffman only 10 ms and 0.76 MB; zlib level 1 31 ms and
+    0.84 MB; OpenCV's level 0 12 ms. A block holds whole rows, so that pixels are copied once.
     """
 
     def __init__(self, height: int, width: int) -> None:
-        self._rows = np.zeros((height, width + 1), np.uint8)  # each row behind its filter type, 0 = none
-        size = self._rows.size
-        starts = range(0, size, _STORED_MAX)
-        content_bytes = 2 + 5 * len(starts) + size + 4
+        row_bytes = width + 1  # each row behind its filter type, 0 = none
+        block_rows = _STORED_MAX // row_bytes
+        starts = range(0, height, block_rows)
+        content_bytes = 2 + 5 * len(starts) + height * row_bytes + 4
         head = _PNG_SIGNATURE + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
-        self._file = bytearray(len(head) + 12 + content_bytes) + _chunk(b"IEND", b"")
-        self._file[: len(head)] = head
-        struct.pack_into(">I4sBB", self._file, len(head), content_bytes, b"IDAT", 0x78, 0x01)
+        end = _chunk(b"IEND", b"")
+        self.size = len(head) + 12 + content_bytes + len(end)
+        self.file = mmap.mmap(-1, -(-self.size // mmap.PAGESIZE) * mmap.PAGESIZE)  # whole pages, for a write past the page cache
+        self.file[: len(head)] = head
+        self.file[self.size - len(end) : self.size] = end
+        struct.pack_into(">I4sBB", self.file, len(head), content_bytes, b"IDAT", 0x78, 0x01)
         self._kind_at = len(head) + 4
         self._end = self._kind_at + 4 + content_bytes
         at = self._kind_at + 6
-        self._blocks: list[tuple[int, int, int]] = []
+        self._blocks: list[tuple[memoryview, npt.NDArray[np.uint8], slice]] = []
+        whole = memoryview(self.file)
         for start in starts:  # RFC 1951, 3.2.4: last, length, its complement
-            length = min(_STORED_MAX, size - start)
-            struct.pack_into("<BHH", self._file, at, start + length == size, length, length ^ 0xFFFF)
-            self._blocks.append((at + 5, start, length))
+            rows = slice(start, min(start + block_rows, height))
+            length = (rows.stop - rows.start) * row_bytes
+            struct.pack_into("<BHH", self.file, at, rows.stop == height, length, length ^ 0xFFFF)
+            block = whole[at + 5 : at + 5 + length]
+            self._blocks.append((block, np.frombuffer(block, np.uint8).reshape(-1, row_bytes)[:, 1:], rows))
             at += 5 + length
-        self._view = np.frombuffer(self._file, np.uint8)
 
-    def fill(self, pixels: Pixels) -> bytearray:
+    def fill(self, pixels: Pixels) -> memoryview:
         """The file of an image, valid until the next call. pixels: (height, width) uint8."""
-        self._rows[:, 1:] = pixels
-        flat = self._rows.reshape(-1)
-        for at, start, length in self._blocks:
-            self._view[at : at + length] = flat[start : start + length]
-        struct.pack_into(">I", self._file, self._end - 4, zlib.adler32(flat.data))
-        content = memoryview(self._file)[self._kind_at : self._end]
-        struct.pack_into(">I", self._file, self._end, zlib.crc32(content))
-        return self._file
+        check = 1
+        for block, into, rows in self._blocks:
+            into[:] = pixels[rows]
+            check = zlib.adler32(block, check)
+        whole = memoryview(self.file)
+        struct.pack_into(">I", self.file, self._end - 4, check)
+        struct.pack_into(">I", self.file, self._end, zlib.crc32(whole[self._kind_at : self._end]))
+        return whole[: self.size]
+
+
+def _write(path: Path, png: Png) -> None:
+    """Past the page cache, where the file system can: a third of the CPU, and the disk is left to the rows.
+
+    Through the cache an image of 1.3 MB took 0.25 ms of CPU, and 3 ms where a virtual machine touches its memory for the first
+    time; past it 0.1 ms, and 0.5 ms of waiting.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_DIRECT, 0o644)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        path.write_bytes(memoryview(png.file)[: png.size])
+        return
+    try:
+        rest = memoryview(png.file)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+        os.ftruncate(descriptor, png.size)
+    finally:
+        os.close(descriptor)
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:
@@ -115,12 +145,13 @@ class EvidenceStore:
         if cause:
             self.dropped[cause] += 1
             return None
-        if pixels.ndim != 2 or not pixels.size:
+        if pixels.ndim != 2 or not pixels.size or pixels.shape[1] >= _STORED_MAX:
             self.dropped["not_encoded"] += 1
             return None
         if pixels.shape not in self._png:
             self._png[pixels.shape] = Png(*pixels.shape)
-        content = self._png[pixels.shape].fill(pixels)
+        png = self._png[pixels.shape]
+        content = png.fill(pixels)
         if self.kept_bytes + len(content) > self._max_bytes:
             self.dropped["max_bytes"] += 1
             return None
@@ -128,7 +159,7 @@ class EvidenceStore:
         entry = {"name": name, "sha256": sha256(content), "bytes": len(content), "station": station, "trigger": int(trigger)}
         line = link(entry, self._previous)
         try:
-            temporary.write_bytes(content)
+            _write(temporary, png)
             append_line(self._folder / IMAGE_LIST, line, sync=False)
             temporary.replace(self._folder / name)
         except OSError as error:
