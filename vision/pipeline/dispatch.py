@@ -21,7 +21,7 @@ _ROW_AGE_NS = 36_000_000
 _ROW_AGE_SLACK_NS = 6_000_000
 """A row waits for the next one until its pack is so old, or nearly so when the loop turns anyway, and goes at once when it is
 older: a commit costs nearly the same for one row as for four, and a slow frame's row never waits. By age and not by a time after
-the verdict, for that would come on top of the slowest. At 30 ms and 60 packs/s a commit held 1.2 rows, as the second came too late."""
+the verdict, for that would come on top of the slowest. At 30 ms a commit held 1.2 rows at 60 packs/s."""
 _WORD_AGE_NS = 40_000_000
 """A word to the rejector waits as long at the most, and goes before any row; not where the deadline is near."""
 _DEADLINE_NEAR_NS = 120_000_000
