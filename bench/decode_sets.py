@@ -106,7 +106,7 @@ def count(tally: Tally, picture: Picture, payloads: list[Code], unread: int, cpu
 Reader = Callable[[Pixels, Picture], tuple[list[Code], int]]
 
 
-def vision_reader(effort: int = 100, second_opinion_ms: float = 0.0) -> Reader:
+def vision_reader(effort: int = Search().effort, second_opinion_ms: float = 0.0) -> Reader:
     """Our decoder, told how many symbols to expect on the line's frames."""
     work = Workspace()
 

@@ -9,13 +9,15 @@ import pytest
 
 from kernels.components import cut_blocks
 from kernels.edges import block_gradients, grid_edges, projective_fit
-from kernels.lines import consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges
+from kernels.finders import find_finders, rank_turns, side_waves
+from kernels.lines import consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges, strip_edges_down
 from kernels.patterns import comb_scores, match_clocks
 from kernels.reduce import halve
 from kernels.reed_solomon import correct_blocks
 from kernels.sampling import edge_profile, sample_modules, turn_upright
 from tests.decode.rendering import draw, modules
 from vision.decode.decode import decode
+from vision.decode.locate import shapes_of
 from vision.decode.search import Search, Workspace
 
 FRAME, CORNERS = draw(modules("0104012345678901" * 2, "24x24"), 8.0, 17.0, noise=3.0, frame=(1024, 1280))
@@ -40,6 +42,13 @@ ACROSS, DOWN = np.empty((2, 24, 25), np.float32), np.empty((2, 25, 24), np.float
 grid_edges(FRAME, GRID, 40.0, ACROSS, DOWN)
 WORDS = np.zeros(60, np.uint8)
 WORDS[::8] = 9
+
+SHAPES = shapes_of(None)
+CORNERS = np.ascontiguousarray(CORNERS)
+WAVES = np.empty((4, SHAPES.counts.size, 4))
+side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, WAVES)
+FINDERS, SOLID_PAIRS = np.empty((5, 12)), np.empty((6, 7))
+PLACE = np.array((496.0, 368.0, 1.0, 0.1, 1.0))
 
 BLOCK_GRADIENTS_SUMS = np.empty((5, 640), np.float32)
 CUT_BLOCKS_SEEN = np.empty((64, 80), np.int32)
@@ -66,6 +75,12 @@ ROWS: dict[str, Any] = {
     ),
     "turn_upright": lambda: turn_upright(FRAME, 496.0, 368.0, 1.0, 0.1, -0.1, 1.0, PATCH),
     "strip_edges": lambda: strip_edges(PATCH, STRIPS),
+    "strip_edges_down": lambda: strip_edges_down(PATCH, STRIPS),
+    "side_waves": lambda: side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, WAVES),
+    "rank_turns": lambda: rank_turns(CORNERS, 1.0, SHAPES.counts, SHAPES.places, WAVES, 0.25, 0.1, 0, FINDERS),
+    "find_finders": lambda: find_finders(
+        FRAME, FRAME, PLACE, PATCH, 0.0, SHAPES.counts, SHAPES.table, SHAPES.places, 0.25, 0.1, 0.6, FINDERS, SOLID_PAIRS
+    ),
     "consistency": lambda: consistency(STRIPS, 3.0, EDGES),
     "straight_runs": lambda: straight_runs(EDGES, 0.72, 27, 0.42, STRAIGHT_RUNS_RUNNING, RUNS),
     "pick_lines": lambda: pick_lines(STRIPS, EDGES, RUNS.copy(), 0.42, 10, 0.6, PICK_LINES_OUT),

@@ -32,6 +32,26 @@ def strip_edges(patch: Any, out: Any) -> Any:
     return total / max(1, out.shape[0] * columns)
 
 
+@kernel(f64(array(f32, 2), array(f32, 2)))
+def strip_edges_down(patch: Any, out: Any) -> Any:
+    """As `strip_edges` of the patch with rows and columns exchanged.
+
+    patch: (rows, columns) float32. out: (columns // 8, rows) float32. Returns the mean of the absolute values, in grey levels.
+    """
+    rows = patch.shape[0]
+    out[:] = 0
+    total = 0.0
+    for y in range(1, rows - 1):
+        above, below = patch[y - 1], patch[y + 1]
+        for k in range(out.shape[0]):
+            value = f32(0)
+            for x in range(k * STRIP, (k + 1) * STRIP):
+                value += below[x] - above[x]
+            out[k, y] = value * f32(1.0 / STRIP)
+            total += abs(out[k, y])
+    return total / max(1, out.shape[0] * rows)
+
+
 @kernel(void(array(f32, 2), f64, array(f32, 2)))
 def consistency(strips: Any, knee: Any, out: Any) -> Any:
     """Slopes pressed into -1 .. 1 as s / (|s| + knee): says that there is an edge and its sign, hardly how strong it is."""

@@ -131,7 +131,7 @@ def test_defaults(folder: Path) -> None:
     assert station.camera.source == folder / "frames"
     assert (station.camera.rate_hz, station.camera.loop, station.camera.frame_timeout_ms) == (10.0, True, 0.0)
     assert (station.reject.host, station.reject.port, station.reject.simulate_plc) == ("127.0.0.1", 502, False)
-    assert (station.recipe.search, station.recipe.setup) == (Search(effort=40), Setup())
+    assert (station.recipe.search, station.recipe.setup) == (Search(effort=64), Setup())
     assert station.recipe.count_extra
     assert station.travel_ms == pytest.approx(600.0)
     assert station.reject.travel() == TimeTravel(600_000_000)

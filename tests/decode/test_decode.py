@@ -142,14 +142,14 @@ def test_pictures_without_a_symbol_give_nothing(shape: tuple[int, int], content:
         picture[:] = np.random.default_rng(8).integers(0, 256, shape)
     elif content == "stripes":
         picture[:, ::2] = 255
-    assert decode(picture, Search(effort=60), WORK) == []
+    assert decode(picture, Search(effort=360), WORK) == []
 
 
 def test_noise_texture_gives_nothing() -> None:
     rng = np.random.default_rng(21)
     for _ in range(3):
         coarse = rng.integers(0, 256, (50, 60)).astype(np.uint8)
-        assert decode(np.kron(coarse, np.ones((8, 8), np.uint8)), Search(effort=150), WORK) == []
+        assert decode(np.kron(coarse, np.ones((8, 8), np.uint8)), Search(effort=900), WORK) == []
 
 
 def test_read_only_and_strided_frames_are_taken() -> None:
@@ -177,7 +177,7 @@ def test_one_symbol_too_many_is_seen_when_asked_for() -> None:
     frame = np.full((700, 1000), 230, np.uint8)
     frame[100 : 100 + first.shape[0], 80 : 80 + first.shape[1]] = first
     frame[250 : 250 + second.shape[0], 550 : 550 + second.shape[1]] = second
-    asked = decode(frame, Search(symbol_count=1, extra_effort=8), WORK)
+    asked = decode(frame, Search(symbol_count=1, extra_effort=16), WORK)
     assert {reading.payload for _, _, reading in asked if reading is not None} == {b"ONE", b"TWO"}
     only(decode(frame, ONE, WORK))
-    only(decode(frame[:, :450].copy(), Search(symbol_count=1, extra_effort=8), WORK))
+    only(decode(frame[:, :450].copy(), Search(symbol_count=1, extra_effort=16), WORK))

@@ -56,7 +56,9 @@ def test_turn_upright(picture: np.ndarray) -> None:
     for j in range(9):
         for i in range(11):
             place = (-3.0 + 2.1 * i - 0.7 * j, 5.0 + 0.7 * i + 2.1 * j)
-            assert out[j, i] == pytest.approx(slow.bilinear(picture, *place), abs=1e-3)
+            inside = 0 <= place[0] < 58 and 0 <= place[1] < 42
+            # Inside, places are rounded down to 1/256 pixel, where the grey may change by 255.
+            assert out[j, i] == pytest.approx(slow.bilinear(picture, *place), abs=2.0 if inside else 1e-3)
 
 
 def test_sample_modules() -> None:

@@ -97,3 +97,41 @@ def comb(profile: Array, origin: float, pitch: float) -> float:
     energy = np.minimum(profile, 3 * mean) - mean
     wave = np.cos(2 * np.pi * (np.arange(profile.size) - origin) / pitch)
     return float((energy * wave).sum() / np.abs(energy).sum())
+
+
+def unit_square_to(quad: Array) -> Array:
+    """The (3, 3) map of (0, 0), (1, 0), (1, 1), (0, 1) to the four places of a quad."""
+    rows, places = [], []
+    for (u, v), (x, y) in zip(((0, 0), (1, 0), (1, 1), (0, 1)), quad, strict=True):
+        rows += [[u, v, 1, 0, 0, 0, -u * x, -v * x], [0, 0, 0, u, v, 1, -u * y, -v * y]]
+        places += [x, y]
+    return np.append(np.linalg.solve(np.array(rows, float), np.array(places, float)), 1.0).reshape(3, 3)
+
+
+def side_waves(picture: npt.NDArray[np.uint8], outline: Array, counts: list[int], samples: tuple[int, ...]) -> Array:
+    """(4, n, 4): each side's correlation with sin and cos of pi count t half a module inside, its mean grey and deviation."""
+    out = np.zeros((4, len(counts), 4))
+    out[:, :, 0] = -2
+    for side in range(4):
+        quad = np.roll(outline, -side, axis=0)
+        to_frame = unit_square_to(quad)
+        along = (math.dist(quad[0], quad[1]) + math.dist(quad[3], quad[2])) / 2
+        inward = (math.dist(quad[0], quad[3]) + math.dist(quad[1], quad[2])) / 2
+        left = sorted((count for count in counts if along >= 1.5 * count), reverse=True)
+        while left:
+            pitch = along / left[0]
+            group = [count for count in left if along < 2 * pitch * count]
+            left = left[len(group) :]
+            number = next((many for many in samples if many >= 3 * group[0]), samples[-1])
+            greys = []
+            for i in range(number):
+                x, y, w = to_frame @ ((i + 0.5) / number, min(0.7 * pitch / inward, 0.5), 1.0)
+                greys.append(bilinear(picture, x / w, y / w))
+            mean, deviation = float(np.mean(greys)), float(np.std(greys))
+            for count in group:
+                turns = [math.pi * count * (i + 0.5) / number for i in range(number)]
+                share = math.sqrt(2) / (number * (deviation + 1))
+                in_phase = share * sum((mean - grey) * math.sin(turn) for grey, turn in zip(greys, turns, strict=True))
+                quadrature = share * sum((mean - grey) * math.cos(turn) for grey, turn in zip(greys, turns, strict=True))
+                out[side, counts.index(count)] = (in_phase, quadrature, mean, deviation)
+    return out

@@ -175,7 +175,7 @@ def _faults(section: Section) -> tuple[dict[str, Any], ...]:
     return tuple(dict(fault) for fault in given)
 
 
-LINE_EFFORT = 40
+LINE_EFFORT = 64
 """Default of a line: a frame without a code costs about 30 ms, and nothing of L0 to L2 is lost; offline there is time for more."""
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import math
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -9,31 +12,41 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.edges import BLOCK
-from kernels.lines import STRIP, consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges
+from kernels.finders import find_finders, wave_table
+from kernels.lines import STRIP
 from kernels.patterns import comb_scores, match_clocks
-from kernels.sampling import edge_profile, turn_upright
+from kernels.sampling import edge_profile
 from vision.decode.regions import Region, pyramid, regions
 from vision.decode.search import Effort, Search, Workspace
-from vision.decode.symbol_sizes import SIZES
+from vision.decode.symbol_sizes import SIZES, size_of
 from vision.types import Pixels
 
-PATCH_MAX = 288
+PATCH_MAX = 192
 """Side of a square upright patch in which the long edges are sought, in patch pixels."""
 
-SHORTEST = 14.0
-"""Length of a side of a symbol, in patch pixels."""
+PATCH_NARROW = 80
+"""Short side of a patch below which it is not made smaller, in patch pixels."""
+
+REGION_PRICE, CANDIDATE_PRICE, GUESS_PRICE = 4, 6, 12
+"""Work units of a look into a region, of trying a candidate, of guessing the far ends of two solid sides."""
+
+LEVELS = ((1, 0.45), (2, 0.3), (0, 0.2), (3, 0.05))
+"""Levels of the pyramid in the order they are searched, and their shares of the regions looked into; what is left goes on."""
+
+FINDERS = 5
+"""Finders of a region whose dashed sides are looked at closely."""
+
+FINDER_SURE = 0.6
+"""Score of a finder at first sight with which no further outline of its region is looked at."""
 
 PAIRS = 6
 """Pairs of solid sides whose far ends are guessed in a doubtful region, and candidates tried there."""
 
-LINES = 10
-"""Lines kept per direction of a patch."""
+DASHED_LEAST = 0.25
+"""Agreement that each dashed side of a finder must reach at first sight."""
 
-STEEPEST = 0.09
-"""Largest slope of a solid side against the axes of its patch: perspective, shear and the error of the region's angle."""
-
-EDGE_PRICE = 0.42
-"""Consistency below which a strip speaks against a solid side."""
+FINDER_LEAST = 0.1
+"""Score of a finder at first sight below which it is dropped."""
 
 CLOCK_LEAST = 0.1
 """Agreement of the dashed sides below which a hypothesis is dropped."""
@@ -77,44 +90,55 @@ def candidates(
 
     taken: corners (4, 2) of the symbols already read (the caller adds to it); what they cover is skipped.
     """
+    shapes = shapes_of(search.sizes)
     levels = pyramid(pixels, work)
-    shapes = _shapes(search)
-    if not len(shapes):
-        return
-    doubtful: list[tuple[Region, list[Candidate], list[Corner]]] = []
-    for k in (1, 2, 0, 3):
-        if effort.left < 4:
-            break
-        for region in regions(levels[k], float(2**k), work) if k < len(levels) else []:
+    doubtful: list[tuple[Region, list[Candidate], npt.NDArray[np.float64]]] = []
+    # A third is kept for the doubtful: without this a busy frame would never come to them.
+    reserve = 0 if effort.last else search.units // 3
+    effort.left -= reserve
+    quota = 0.0
+    for k, share in LEVELS:
+        if k >= len(levels) or effort.left < REGION_PRICE:
+            continue
+        quota += max(1.0, share * (search.units - reserve) / REGION_PRICE)
+        waiting = deque(regions(levels[k], float(2**k), work))
+        while waiting:
+            region = waiting.popleft()
             if _settled(region, taken) or (effort.last and not _alike(region, taken, 2.0**k)):
                 continue
-            if not effort.spend(4):
+            if quota < 1.0 or not effort.spend(REGION_PRICE):
                 break
-            outlines, corners = _lines_of(levels, region, search, work)
-            found = _outlined(pixels, outlines, shapes, work)
-            # In a place like that of a symbol already read, the best is worth a try at half the certainty.
-            if effort.last and found and CLOCK_SURE / 2 <= found[0].score < CLOCK_SURE and not _taken(found[0], taken):
-                yield found.pop(0)
-            while found and found[0].score >= CLOCK_SURE:
-                candidate = found.pop(0)
-                if not _taken(candidate, taken):
-                    effort.spend(1)
+            quota -= 1.0
+            found: list[Candidate] = []
+            finders, corners = _finders(levels, region, search, shapes, work)
+            for row in finders:
+                candidate = _clocked(pixels, row, work)
+                # In a place like that of a symbol already read, one is worth a try at half the certainty.
+                sure = candidate.score >= (CLOCK_SURE / 2 if effort.last else CLOCK_SURE)
+                if sure and not _taken(candidate, taken):
+                    effort.spend(CANDIDATE_PRICE)
+                    taken_before = len(taken)
                     yield candidate
-            doubtful.append((region, found[:3], corners))
+                    if len(taken) > taken_before:
+                        waiting.extendleft(_beside(region, taken[-1]))
+                        break
+                    found += _lengthened(pixels, candidate, shapes, work)
+                elif candidate.score >= CLOCK_LEAST:
+                    found.append(candidate)
+            doubtful.append((region, found[:6], corners))
     if effort.last:
         return
-    # What the first pass left over gets the same again: without this a busy frame would never come to its doubtful regions.
-    effort.left = max(effort.left, search.units // 2)
+    effort.left = max(effort.left, 0) + reserve
     for region, found, corners in doubtful:
         if _settled(region, taken):
             continue
-        for corner in corners[:PAIRS]:
-            if not effort.spend(1):
+        for corner in corners:
+            if not effort.spend(GUESS_PRICE):
                 return
             found.extend(_hypotheses(pixels, corner, shapes, work))
         for candidate in sorted(found, key=lambda candidate: -candidate.score)[:PAIRS]:
             if not _taken(candidate, taken):
-                if not effort.spend(1):
+                if not effort.spend(CANDIDATE_PRICE):
                     return
                 yield candidate
 
@@ -132,6 +156,27 @@ def _settled(region: Region, taken: list[npt.NDArray[np.float64]]) -> bool:
             (ax, ay), (bx, by) = quad[2] - quad[0], quad[3] - quad[1]
             filled += abs(float(ax * by - ay * bx)) / 2
     return filled > 0.33 * region.width * region.height
+
+
+def _beside(region: Region, quad: npt.NDArray[np.float64]) -> list[Region]:
+    """What is left of a region beside a symbol read in it, where another one as large has room: above, below, left, right."""
+    cosine, sine = math.cos(region.angle), math.sin(region.angle)
+    dx, dy = quad[:, 0] - region.x, quad[:, 1] - region.y
+    along, across = dx * cosine + dy * sine, dy * cosine - dx * sine
+    left, right, top, bottom = float(along.min()), float(along.max()), float(across.min()), float(across.max())
+    wide, tall = region.width / 2, region.height / 2
+    rests = []
+    for x0, x1, y0, y1 in (
+        (-wide, wide, -tall, top),
+        (-wide, wide, bottom, tall),
+        (-wide, left, -tall, tall),
+        (right, wide, -tall, tall),
+    ):
+        if x1 - x0 > 0.6 * (right - left) and y1 - y0 > 0.6 * (bottom - top):
+            x, y = (x0 + x1) / 2, (y0 + y1) / 2
+            centre = region.x + x * cosine - y * sine, region.y + x * sine + y * cosine
+            rests.append(Region(*centre, region.angle, x1 - x0, y1 - y0, region.promise))
+    return rests
 
 
 def _alike(region: Region, taken: list[npt.NDArray[np.float64]], scale: float) -> bool:
@@ -153,11 +198,28 @@ def _taken(candidate: Candidate, taken: list[npt.NDArray[np.float64]]) -> bool:
     return any(covers(quad, x, y) for quad in taken)
 
 
-def _shapes(search: Search) -> npt.NDArray[np.int32]:
-    """(n, 2) int32 of modules along the level and the upright side, mirrored rectangles too."""
-    allowed = search.sizes if search.sizes is not None else tuple((size.rows, size.columns) for size in SIZES)
+@dataclass(frozen=True, slots=True, eq=False)
+class Shapes:
+    """The sizes to look for, mirrored rectangles too.
+
+    modules: (n, 2) int32 along the level and the upright side. counts: (m,) int32, the numbers that occur. places: (n, 2) int32,
+    where the modules stand in counts. table: of `wave_table`, for counts.
+    """
+
+    modules: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.int32]
+    places: npt.NDArray[np.int32]
+    table: npt.NDArray[np.float32]
+
+
+@functools.lru_cache(maxsize=8)
+def shapes_of(sizes: tuple[tuple[int, int], ...] | None) -> Shapes:
+    """The shapes of these (rows, columns), None for every size of the standards."""
+    allowed = sizes if sizes is not None else tuple((size.rows, size.columns) for size in SIZES)
     pairs = {(columns, rows) for rows, columns in allowed} | {(rows, columns) for rows, columns in allowed}
-    return np.array(sorted(pairs), np.int32).reshape(-1, 2)
+    modules = np.array(sorted(pairs), np.int32).reshape(-1, 2)
+    counts = np.unique(modules)
+    return Shapes(modules, counts, np.searchsorted(counts, modules).astype(np.int32), wave_table(counts))
 
 
 def covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
@@ -169,107 +231,106 @@ def covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
     return abs(inside) == 4
 
 
-Outline = tuple[float, npt.NDArray[np.float64]]
-"""+1 dark or -1 light, and the corners top-left, top-right, bottom-right, bottom-left in the patch, (4, 2) in frame pixels."""
-
-Corner = tuple[float, npt.NDArray[np.float64], npt.NDArray[np.float64], npt.NDArray[np.float64]]
-"""+1 dark or -1 light, the corner of the L, its level and its upright end, in frame pixels."""
-
-
-def _lines_of(levels: list[Pixels], region: Region, search: Search, work: Workspace) -> tuple[list[Outline], list[Corner]]:
-    """The likeliest outlines and the likeliest pairs of solid sides that the long edges of a region make."""
+def _finders(
+    levels: list[Pixels], region: Region, search: Search, shapes: Shapes, work: Workspace
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The likeliest finders of a region and its likeliest pairs of solid sides, as from `find_finders`."""
     k = 0
     margin = 10.0 + 0.06 * max(region.width, region.height)
     width, height = region.width + 2 * margin, region.height + 2 * margin
-    size = max(float(np.sqrt(width * height)), max(width, height) / 2)  # a long narrow patch may have twice the length
-    while k + 1 < len(levels) and size / 2**k > 1.5 * PATCH_MAX:
+    # A long narrow patch may have four times the length, and its short side stays wide enough for two solid sides.
+    size = min(max(math.sqrt(width * height), max(width, height) / 4), PATCH_MAX / PATCH_NARROW * min(width, height))
+    while k + 1 < len(levels) and size / 2**k > 1.25 * PATCH_MAX:
         k += 1
     step = max(1.0, size / 2**k / PATCH_MAX)  # level pixels per patch pixel
     columns, rows = (max(2 * STRIP, int(side / 2**k / step)) for side in (width, height))
-    axis = np.array((np.cos(region.angle), np.sin(region.angle))) * step
-    down = np.array((-axis[1], axis[0]))
-    centre = (np.array((region.x, region.y)) - (2**k - 1) / 2) / 2**k
-    start = centre - axis * (columns - 1) / 2 - down * (rows - 1) / 2
+    right_x, right_y = math.cos(region.angle) * step, math.sin(region.angle) * step
+    x, y = ((place - (2**k - 1) / 2) / 2**k for place in (region.x, region.y))
+    i, j = (columns - 1) / 2, (rows - 1) / 2
+    place = np.array((x - i * right_x + j * right_y, y - i * right_y - j * right_x, right_x, right_y, 2**k))
+    finders = work.array("finders", (FINDERS, 12), np.float64)
+    corners = work.array("corners", (PAIRS, 7), np.float64)
+    polarity = {"both": 0.0, "dark": 1.0, "light": -1.0}[search.polarity]
     patch = work.array("patch", (rows, columns), np.float32)
-    turn_upright(levels[k], start[0], start[1], axis[0], axis[1], down[0], down[1], patch)
-    upright = _lines(patch, "upright", work)
-    turned = work.array("turned patch", (columns, rows), np.float32)
-    turned[:] = patch.T
-    level = _lines(turned, "level", work)
-
-    def in_frame(places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        placed = start + places[..., :1] * axis + places[..., 1:] * down
-        return np.asarray(placed * 2**k + (2**k - 1) / 2)
-
-    wanted = {"both": (1.0, -1.0), "dark": (1.0,), "light": (-1.0,)}[search.polarity]
-    pairs = work.array("pairs", (4 * LINES * LINES, 8), np.float64)
-    best = _best(pairs[: pair_lines(upright, len(upright), level, len(level), SHORTEST, 6.0, pairs)], wanted, 12)
-    corners = [
-        (float(row[1]), place[0], place[2], place[1])
-        for row, place in zip(best, in_frame(best[:, 2:].reshape(-1, 3, 2)), strict=True)
-    ]
-    quads = work.array("quads", (2048, 10), np.float64)
-    best = _best(quads[: quad_lines(upright, len(upright), level, len(level), SHORTEST, quads)], wanted, 12)
-    outlines = [(float(row[1]), place) for row, place in zip(best, in_frame(best[:, 2:].reshape(-1, 4, 2)), strict=True)]
-    return outlines, corners
+    found, pairs = find_finders(
+        levels[0],
+        levels[k],
+        place,
+        patch,
+        polarity,
+        shapes.counts,
+        shapes.table,
+        shapes.places,
+        DASHED_LEAST,
+        FINDER_LEAST,
+        FINDER_SURE,
+        finders,
+        corners,
+    )
+    return finders[:found], corners[:pairs].copy()
 
 
-def _best(rows: npt.NDArray[np.float64], polarities: tuple[float, ...], most: int) -> npt.NDArray[np.float64]:
-    """The rows of wanted polarity (column 1) with the highest scores (column 0)."""
-    rows = rows[np.isin(rows[:, 1], polarities)]
-    return rows[np.argsort(-rows[:, 0], kind="stable")[:most]]
+def _clocked(picture: Pixels, finder: npt.NDArray[np.float64], work: Workspace) -> Candidate:
+    """A finder of `find_finders` as a candidate, its opposite corner where its dashed sides agree best."""
+    light, columns, rows = float(finder[1]), int(finder[2]), int(finder[3])
+    quad = finder[4:].reshape(1, 4, 2).copy()
+    scores = work.array("clock scores", (1, 3), np.float64)
+    match_clocks(picture, quad, np.array(((columns, rows),), np.int32), light, 0.6, 2, CLOCK_LEAST, scores)
+    return _moved(quad[0], columns, rows, light, scores[0])
 
 
-def _outlined(picture: Pixels, outlines: list[Outline], shapes: npt.NDArray[np.int32], work: Workspace) -> list[Candidate]:
-    """The sizes and turns that the dashed sides bear out, for whole outlines; best first."""
-    found: list[Candidate] = []
-    for light in (1.0, -1.0):
-        own = [outline for other, outline in outlines if other == light]
-        if not own:
-            continue
-        # corner of the L, end of its level side, opposite corner, end of its upright side, for a symbol turned 0 to 3 times
-        turned = np.array(own)[:, _TURNS]
-        sides = np.hypot(*np.moveaxis(turned - np.roll(turned, -1, axis=2), -1, 0))
-        wide, tall = (sides[..., 0] + sides[..., 2]) / 2, (sides[..., 1] + sides[..., 3]) / 2
-        pitch_u, pitch_v = wide[..., None] / shapes[:, 0], tall[..., None] / shapes[:, 1]
-        fits = (pitch_u < 1.33 * pitch_v) & (pitch_v < 1.33 * pitch_u) & (np.minimum(pitch_u, pitch_v) > 1.5)
-        outline, turn, shape = np.nonzero(fits)
-        if outline.size:
-            found += _clocked(picture, turned[outline, turn], shapes[shape], light, (0.0, 0), (0.6, 2), work)
-    found.sort(key=lambda candidate: -candidate.score)
-    return found
+def _lengthened(picture: Pixels, part: Candidate, shapes: Shapes, work: Workspace) -> list[Candidate]:
+    """The longer symbols that an unread long one may be a part of: each data region of a long rectangle looks like a symbol."""
+    along = 0 if part.columns >= part.rows else 1  # the axis of the long side
+    long, short = max(part.columns, part.rows), min(part.columns, part.rows)
+    wholes = [int(shape[along]) for shape in shapes.modules if shape[1 - along] == short and shape[along] > long >= 2 * short]
+    quads, counts = [], []
+    for whole in wholes:
+        size = size_of(short, whole)
+        step = whole // size.region_columns if size is not None else whole
+        for before in range(0, whole - long + 1, step):
+            low, high = -before / long, (whole - before) / long
+            corner, end, opposite, other = part.quad
+            if along == 0:
+                rail, far = end - corner, opposite - other
+                quads.append((corner + low * rail, corner + high * rail, other + high * far, other + low * far))
+            else:
+                rail, far = other - corner, opposite - end
+                quads.append((corner + low * rail, end + low * far, end + high * far, corner + high * rail))
+            counts.append((whole, short) if along == 0 else (short, whole))
+    if not quads:
+        return []
+    return _matched(picture, np.array(quads), np.array(counts, np.int32), -1.0 if part.inverted else 1.0, 1.6, 4, work)
 
 
-_TURNS = np.array([np.roll((3, 2, 1, 0), -turn) for turn in range(4)])
-
-
-def _clocked(
+def _matched(
     picture: Pixels,
     quads: npt.NDArray[np.float64],
     counts: npt.NDArray[np.int32],
     light: float,
-    coarse: tuple[float, int],
-    fine: tuple[float, int],
+    reach: float,
+    steps: int,
     work: Workspace,
 ) -> list[Candidate]:
-    """Candidates among quads (n, 4, 2) and shapes (n, 2) by their dashed sides, best first.
-
-    coarse, fine: reach in modules and steps of the first look at all and of the second at the best.
-    """
+    """Candidates of quads (n, 4, 2) and shapes (n, 2) whose dashed sides agree, best first; reach, steps: as of `match_clocks`."""
     scores = work.array("clock scores", (len(quads), 3), np.float64)
-    match_clocks(picture, quads, counts, light, *coarse, -1.0, scores)
-    best = _unlike(np.argsort(-scores[:, 0], kind="stable"), quads, counts, 5)
-    quads, counts = np.ascontiguousarray(quads[best]), np.ascontiguousarray(counts[best])
-    scores = work.array("clock scores", (len(best), 3), np.float64)
-    match_clocks(picture, quads, counts, light, *fine, CLOCK_LEAST, scores)
-    found: list[Candidate] = []
-    for quad, (columns, rows), (score, du, dv) in zip(quads, counts, scores, strict=True):
-        if score >= CLOCK_LEAST:
-            moved = quad.copy()
-            moved[2] += du * (quad[1] - quad[0]) / columns + dv * (quad[3] - quad[0]) / rows
-            found.append(Candidate(moved, int(columns), int(rows), light < 0, float(score)))
+    match_clocks(picture, quads, counts, light, reach, steps, CLOCK_LEAST, scores)
+    found = [
+        _moved(quad, columns, rows, light, match)
+        for quad, (columns, rows), match in zip(quads, counts.tolist(), scores, strict=True)
+        if match[0] >= CLOCK_LEAST
+    ]
     found.sort(key=lambda candidate: -candidate.score)
     return found
+
+
+def _moved(quad: npt.NDArray[np.float64], columns: int, rows: int, light: float, match: npt.NDArray[np.float64]) -> Candidate:
+    """The candidate of a quad with its opposite corner moved as `match_clocks` says."""
+    score, du, dv = match.tolist()
+    moved = quad.copy()
+    if score > -2.0:
+        moved[2] += du * (quad[1] - quad[0]) / columns + dv * (quad[3] - quad[0]) / rows
+    return Candidate(moved, columns, rows, light < 0, score)
 
 
 def _unlike(order: npt.NDArray[np.intp], quads: npt.NDArray[np.float64], counts: npt.NDArray[np.int32], most: int) -> list[int]:
@@ -284,23 +345,6 @@ def _unlike(order: npt.NDArray[np.intp], quads: npt.NDArray[np.float64], counts:
             if len(kept) == most:
                 break
     return kept
-
-
-def _lines(patch: npt.NDArray[np.float32], name: str, work: Workspace) -> npt.NDArray[np.float64]:
-    """The best nearly vertical lines of a patch, (n, 6) float64 as from `pick_lines`."""
-    rows, columns = patch.shape
-    strips = work.array(f"{name} strips", (rows // STRIP, columns), np.float32)
-    mean = strip_edges(patch, strips)
-    edges = work.array(f"{name} edges", strips.shape, np.float32)
-    consistency(strips, 0.5 * mean + 0.5, edges)
-    steepest = STEEPEST * STRIP
-    # Neighbouring slopes part by two columns between the ends of the patch.
-    slopes = 2 * int(np.ceil(STEEPEST * rows / 2)) + 1
-    runs = work.array(f"{name} runs", (2, 2, columns), np.float32)
-    running = work.array(f"{name} running", (2, columns), np.float32)
-    straight_runs(edges, steepest, slopes, EDGE_PRICE, running, runs)
-    lines = work.array(f"{name} lines", (LINES, 6), np.float64)
-    return lines[: pick_lines(strips, edges, runs, EDGE_PRICE, LINES, 0.6, lines)]
 
 
 def _pitches(
@@ -328,30 +372,36 @@ def _pitches(
     return [shortest * PITCH_RATIO**i * step for i in peaks[:3]]
 
 
-def _hypotheses(picture: Pixels, solid: Corner, shapes: npt.NDArray[np.int32], work: Workspace) -> list[Candidate]:
+def _hypotheses(picture: Pixels, solid: npt.NDArray[np.float64], shapes: Shapes, work: Workspace) -> list[Candidate]:
     """The sizes and far corners that the dashed sides bear out, for one pair of solid sides; best first.
 
-    The ends of the sides are taken as guesses: the module pitch along them tells where they can end.
+    solid: a row of corners of `find_finders`. The ends of the sides are taken as guesses: the module pitch along them tells where
+    they can end.
     """
-    polarity, corner, level_end, upright_end = solid
+    light, (corner, level_end, upright_end) = float(solid[0]), solid[1:].reshape(3, 2)
     across, up = level_end - corner, upright_end - corner
     if across[0] * up[1] - across[1] * up[0] > 0:  # an un-mirrored symbol has its rows to the left of its columns
         across, up = up, across
         level_end, upright_end = upright_end, level_end
     wide, tall = float(np.hypot(*across)), float(np.hypot(*up))
-    far_u, far_v, counts = [], [], []
+    far_u, far_v, parts = [], [], []
     up_pitches = _pitches(picture, corner, upright_end, level_end, work)
     for pitch_u in _pitches(picture, corner, level_end, upright_end, work) if up_pitches else []:
         for pitch_v in up_pitches:
             if not 0.7 < pitch_u / pitch_v < 1.43:
                 continue
-            u, v = shapes[:, 0] * (pitch_u / wide), shapes[:, 1] * (pitch_v / tall)
+            u, v = shapes.modules[:, 0] * (pitch_u / wide), shapes.modules[:, 1] * (pitch_v / tall)
             fits = (u > 0.4) & (u < 1.3) & (v > 0.4) & (v < 1.3)
             far_u.append(u[fits])
             far_v.append(v[fits])
-            counts.append(shapes[fits])
-    if not sum(len(part) for part in counts):
+            parts.append(shapes.modules[fits])
+    if not sum(len(part) for part in parts):
         return []
     to_u, to_v = np.concatenate(far_u)[:, None] * across, np.concatenate(far_v)[:, None] * up
     quads = np.stack((np.broadcast_to(corner, to_u.shape), corner + to_u, corner + to_u + to_v, corner + to_v), axis=1)
-    return _clocked(picture, np.ascontiguousarray(quads), np.concatenate(counts), polarity, (1.0, 1), (1.6, 4), work)
+    counts = np.concatenate(parts)
+    scores = work.array("clock scores", (len(quads), 3), np.float64)
+    match_clocks(picture, quads, counts, light, 1.0, 1, -1.0, scores)
+    best = _unlike(np.argsort(-scores[:, 0], kind="stable"), quads, counts, 5)
+    quads, counts = np.ascontiguousarray(quads[best]), np.ascontiguousarray(counts[best])
+    return _matched(picture, quads, counts, light, 1.6, 4, work)

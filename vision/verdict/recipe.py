@@ -13,7 +13,7 @@ from vision.content.order import Order, OrderError
 from vision.decode.search import Search
 from vision.grade.setup import Setup
 
-EXTRA_EFFORT = 8
+EXTRA_EFFORT = 16
 """Work units for a look at the two most promising places besides the ordered symbols: about 6 ms of a frame."""
 
 

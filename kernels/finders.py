@@ -1,0 +1,330 @@
+"""Finders in one turned rectangle of the frame: outlines of straight edges whose sides look like two solid and two dashed ones."""
+
+from __future__ import annotations
+
+from math import hypot, sqrt
+from typing import Any
+
+import numpy as np
+from numba import void
+
+from kernels._jit import array, f32, f64, helper, i32, i64, kernel, pixels, tuple_of
+from kernels.lines import STRIP, consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges, strip_edges_down
+from kernels.patterns import square_to_quad
+from kernels.sampling import turn_upright
+
+LINES = 16
+"""Lines kept per direction of a patch."""
+
+STEEPEST = 0.09
+"""Largest slope of a solid side against the axes of its patch: perspective, shear and the error of the region's angle."""
+
+EDGE_PRICE = 0.42
+"""Consistency below which a strip speaks against a solid side."""
+
+SHORTEST = 14.0
+"""Length of a side of a symbol, in patch pixels."""
+
+PITCH_LEAST = 1.5
+"""Smallest module pitch, in pixels of the picture."""
+
+SAMPLES = (48, 96, 192, 384)
+"""Places of a profile along a side: the first of these that are three to a module, or the last."""
+
+OUTLINES = 12
+"""Outlines whose sides are looked at."""
+
+
+def wave_table(counts: Any) -> Any:
+    """The dashes that `side_waves` correlates with: (2, sum(SAMPLES), n) float32, sin and cos of pi count t.
+
+    counts: (n,) numbers of modules. A block of rows for each number of samples, t in the middle of each sample.
+    """
+    places = np.concatenate([(np.arange(samples) + 0.5) / samples for samples in SAMPLES])
+    turns = np.pi * places[:, None] * np.asarray(counts, np.float64)
+    return np.stack((np.sin(turns), np.cos(turns))).astype(np.float32)
+
+
+@helper
+def _apart(quad: Any, a: Any, b: Any) -> Any:
+    return hypot(quad[a, 0] - quad[b, 0], quad[a, 1] - quad[b, 1])
+
+
+@helper
+def _profile(picture: Any, h: Any, depth: Any, samples: Any, out: Any) -> Any:
+    """Greys along the u axis of `square_to_quad` at a depth v; returns their mean and standard deviation."""
+    height, width = picture.shape
+    last_x, last_y = f32(width - 1), f32(height - 1)
+    x0, y0, w0 = f32(h[1] * depth + h[2]), f32(h[4] * depth + h[5]), f32(h[7] * depth + 1.0)
+    x1, y1, w1 = f32(h[0]), f32(h[3]), f32(h[6])
+    step = f32(1.0 / samples)
+    mean = square = 0.0
+    for i in range(samples):
+        u = (f32(i) + f32(0.5)) * step
+        scale = f32(1) / (w1 * u + w0)
+        x = min(max((x1 * u + x0) * scale, f32(0)), last_x)
+        y = min(max((y1 * u + y0) * scale, f32(0)), last_y)
+        left, top = int(x), int(y)
+        right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
+        fx, fy = x - f32(left), y - f32(top)
+        above, below = f32(picture[top, left]), f32(picture[bottom, left])
+        above += fx * (f32(picture[top, right]) - above)
+        below += fx * (f32(picture[bottom, right]) - below)
+        grey = above + fy * (below - above)
+        out[i] = grey
+        mean += grey
+        square += grey * grey
+    mean /= samples
+    return mean, sqrt(max(square / samples - mean * mean, 0.0))
+
+
+@kernel(void(pixels, array(f64, 2), array(i32, 1), array(f32, 3), array(f64, 3)))
+def side_waves(picture: Any, outline: Any, counts: Any, table: Any, out: Any) -> Any:
+    """How each side of an outline goes along with the dashes of so many modules, just inside of it.
+
+    picture: (h, w) uint8. outline: (4, 2) float64, x and y of its corners, in order around. counts: (n,) int32, even numbers of
+    modules, rising. table: of `wave_table`. out: (4, n, 4) float64; side s runs from corner s to the next. In phase and in
+    quadrature: correlation, -1 to 1, of the grey (dark counts as 1) with sin(pi count t), t from 0 to 1 along the side, so 1
+    where the first module is dark and the last one light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a
+    module would be under 1.5 px. The profile runs about half a module inside: at the same depth for all counts whose pitch lies
+    within a factor of two.
+    """
+    h, quad = np.empty(8), np.empty((4, 2))
+    profile = np.empty(SAMPLES[-1], np.float32)
+    in_phase, quadrature = np.empty(counts.size, np.float32), np.empty(counts.size, np.float32)
+    for side in range(4):
+        # u runs along the side, v into the outline.
+        for corner in range(4):
+            quad[corner, 0] = outline[(side + corner) % 4, 0]
+            quad[corner, 1] = outline[(side + corner) % 4, 1]
+        square_to_quad(quad, h)
+        along = 0.5 * (_apart(quad, 0, 1) + _apart(quad, 3, 2))
+        inward = 0.5 * (_apart(quad, 0, 3) + _apart(quad, 1, 2))
+        high = counts.size
+        while high > 0 and along < PITCH_LEAST * counts[high - 1]:
+            high -= 1
+            out[side, high, 0] = -2.0
+            out[side, high, 1] = out[side, high, 2] = out[side, high, 3] = 0.0
+        while high > 0:
+            pitch = along / counts[high - 1]
+            low = high - 1
+            while low > 0 and along < 2.0 * pitch * counts[low - 1]:
+                low -= 1
+            samples = SAMPLES[0]
+            first = 0
+            for more in SAMPLES[1:]:
+                if samples < 3 * counts[high - 1]:
+                    first += samples
+                    samples = more
+            mean, deviation = _profile(picture, h, min(0.7 * pitch / inward, 0.5), samples, profile)
+            in_phase[low:high] = 0
+            quadrature[low:high] = 0
+            for i in range(samples):
+                dark = f32(mean) - profile[i]
+                sines, cosines = table[0, first + i], table[1, first + i]
+                for k in range(low, high):
+                    in_phase[k] += dark * sines[k]
+                    quadrature[k] += dark * cosines[k]
+            # Flat sides of under a grey level of deviation say nothing.
+            share = sqrt(2.0) / (samples * (deviation + 1.0))
+            for k in range(low, high):
+                out[side, k, 0] = in_phase[k] * share
+                out[side, k, 1] = quadrature[k] * share
+                out[side, k, 2] = mean
+                out[side, k, 3] = deviation
+            high = low
+
+
+@helper
+def _dashes(waves: Any, side: Any, k: Any, sign: Any) -> Any:
+    """Agreement of a side with its dashes: their phase may be up to 60 degrees off."""
+    in_phase = sign * waves[side, k, 0]
+    return min(hypot(waves[side, k, 0], waves[side, k, 1]), 2.0 * in_phase)
+
+
+@helper
+def _solid(waves: Any, dashed: Any, solid: Any, k: Any, light: Any) -> Any:
+    """How far a side is of the finder's colour: 1 = as far from the mean of its dashed opposite as that one's dashes are."""
+    return min(light * (waves[dashed, k, 2] - waves[solid, k, 2]) / (waves[dashed, k, 3] + 1.0), 1.0)
+
+
+@helper
+def _insert(outline: Any, light: Any, turn: Any, across: Any, up: Any, score: Any, count: Any, out: Any) -> Any:
+    """Puts a finder in its place among the best, instead of a worse one that is nearly the same."""
+    at = count
+    for other in range(count):
+        if out[other, 1] == light and out[other, 2] == across and out[other, 3] == up:
+            apart = 0.0
+            for m in range(4):
+                corner = (3 - turn - m) % 4
+                apart = max(apart, abs(out[other, 4 + 2 * m] - outline[corner, 0]), abs(out[other, 5 + 2 * m] - outline[corner, 1]))
+            if apart < 2.0:
+                if out[other, 0] >= score:
+                    return count
+                at = other
+                count -= 1
+                break
+    if at == out.shape[0]:
+        at -= 1
+        if out[at, 0] >= score:
+            return count
+        count -= 1
+    while at > 0 and out[at - 1, 0] < score:
+        for place in range(12):
+            out[at, place] = out[at - 1, place]
+        at -= 1
+    out[at, 0], out[at, 1], out[at, 2], out[at, 3] = score, light, across, up
+    for m in range(4):
+        corner = (3 - turn - m) % 4
+        out[at, 4 + 2 * m], out[at, 5 + 2 * m] = outline[corner, 0], outline[corner, 1]
+    return count + 1
+
+
+@kernel(i64(array(f64, 2), f64, array(i32, 1), array(i32, 2), array(f64, 3), f64, f64, i64, array(f64, 2)))
+def rank_turns(
+    outline: Any, light: Any, counts: Any, shapes: Any, waves: Any, least_dashed: Any, least: Any, count: Any, out: Any
+) -> Any:
+    """Adds the likeliest sizes and turns of an outline to the best found so far; returns how many there are now.
+
+    outline: (4, 2) as for `side_waves`, from which waves comes with counts. light: +1 dark finder, -1 light finder. shapes: (n, 2)
+    int32, places in counts of the modules along u and v. least_dashed: agreement that each dashed side must reach; least: the
+    smallest score. count: how many are in `out` already. out: (most, 12) float64, best first: score, light, modules along u and v,
+    then x, y of the corner of the L, the end of u, the opposite corner, the end of v. None nearly repeats a better one.
+    """
+    lengths = np.empty(4)
+    for side in range(4):
+        after = (side + 1) % 4
+        lengths[side] = hypot(outline[after, 0] - outline[side, 0], outline[after, 1] - outline[side, 1])
+    for turn in range(4):
+        # Both dashed sides run from an end of the L to the opposite corner, one of them against the order of the corners.
+        dashed_u, dashed_v, solid_u, solid_v = (4 - turn) % 4, (5 - turn) % 4, (2 - turn) % 4, (3 - turn) % 4
+        wide, tall = 0.5 * (lengths[dashed_u] + lengths[solid_u]), 0.5 * (lengths[dashed_v] + lengths[solid_v])
+        for n in range(shapes.shape[0]):
+            u, v = shapes[n, 0], shapes[n, 1]
+            pitch_u, pitch_v = wide / counts[u], tall / counts[v]
+            if pitch_u > 1.33 * pitch_v or pitch_v > 1.33 * pitch_u:
+                continue
+            across = _dashes(waves, dashed_u, u, light)
+            if across < least_dashed:
+                continue
+            up = _dashes(waves, dashed_v, v, -light)
+            if up < least_dashed:
+                continue
+            solid = _solid(waves, dashed_u, solid_u, u, light) + _solid(waves, dashed_v, solid_v, v, light)
+            score = 0.4 * (across + up) + 0.1 * solid - 1.0 / sqrt(counts[u] + counts[v])
+            if score < least:
+                continue
+            count = _insert(outline, light, turn, counts[u], counts[v], score, count, out)
+    return count
+
+
+@helper
+def _lines(strips: Any, mean: Any, length: Any, out: Any) -> Any:
+    """The best nearly vertical lines of the strips of a patch, as from `pick_lines`; how many."""
+    edges = np.empty(strips.shape, np.float32)
+    consistency(strips, 0.5 * mean + 0.5, edges)
+    # Neighbouring slopes part by two columns between the ends of the patch.
+    slopes = 2 * int(np.ceil(STEEPEST * length / 2)) + 1
+    runs = np.empty((2, 2, strips.shape[1]), np.float32)
+    straight_runs(edges, STEEPEST * STRIP, slopes, EDGE_PRICE, np.empty((2, strips.shape[1]), np.float32), runs)
+    return pick_lines(strips, edges, runs, EDGE_PRICE, LINES, 0.6, out)
+
+
+@helper
+def _take_best(rows: Any, count: Any, polarity: Any) -> Any:
+    """The row of wanted polarity with the highest score, which is taken away; -1 when none is left."""
+    best = -1
+    for n in range(count):
+        if rows[n, 0] > -1e8 and (polarity == 0 or rows[n, 1] == polarity) and (best < 0 or rows[n, 0] > rows[best, 0]):
+            best = n
+    if best >= 0:
+        rows[best, 0] = -1e9
+    return best
+
+
+@kernel(
+    tuple_of(i64, i64)(
+        pixels,
+        pixels,
+        array(f64, 1),
+        array(f32, 2),
+        f64,
+        array(i32, 1),
+        array(f32, 3),
+        array(i32, 2),
+        f64,
+        f64,
+        f64,
+        array(f64, 2),
+        array(f64, 2),
+    )
+)
+def find_finders(
+    picture: Any,
+    level: Any,
+    place: Any,
+    patch: Any,
+    polarity: Any,
+    counts: Any,
+    table: Any,
+    shapes: Any,
+    least_dashed: Any,
+    least: Any,
+    enough: Any,
+    finders: Any,
+    corners: Any,
+) -> Any:
+    """The likeliest finders of one turned rectangle, and the pairs of long edges that can be solid sides.
+
+    picture: (h, w) uint8, the frame. level: the level of its pyramid that is looked at. place: (5,) float64: x, y in the level of
+    the patch's first pixel, the step along its rows (x, y), frame pixels per level pixel. patch: (rows, columns) float32
+    scratch, its shape says how large the rectangle is. polarity: +1 dark finders, -1 light ones, 0 both. counts, table: as for
+    `side_waves`. shapes, least_dashed, least: as for `rank_turns`. enough: score with which no further outline is looked at.
+    finders: (most, 12) float64 out, as from there. corners: (most, 7) float64 out: +1 dark or -1 light, then x, y in the frame of
+    the corner of the L, the end of its level side and that of its upright side.
+    Returns how many finders and corners.
+    """
+    rows, columns = patch.shape
+    x0, y0, right_x, right_y, scale = place[0], place[1], place[2], place[3], place[4]
+    turn_upright(level, x0, y0, right_x, right_y, -right_y, right_x, patch)
+    upright, flat = np.empty((LINES, 6)), np.empty((LINES, 6))
+    strips = np.empty((rows // STRIP, columns), np.float32)
+    uprights = _lines(strips, strip_edges(patch, strips), rows, upright)
+    strips = np.empty((columns // STRIP, rows), np.float32)
+    flats = _lines(strips, strip_edges_down(patch, strips), columns, flat)
+    # From patch to frame.
+    x0, y0 = x0 * scale + 0.5 * (scale - 1.0), y0 * scale + 0.5 * (scale - 1.0)
+    right_x, right_y = right_x * scale, right_y * scale
+
+    pairs = np.empty((4 * LINES * LINES, 8))
+    count = pair_lines(upright, uprights, flat, flats, SHORTEST, 6.0, pairs)
+    corner_count = 0
+    while corner_count < corners.shape[0]:
+        best = _take_best(pairs, count, polarity)
+        if best < 0:
+            break
+        corners[corner_count, 0] = pairs[best, 1]
+        for point in range(3):
+            source = 2 if point == 0 else 6 if point == 1 else 4
+            i, j = pairs[best, source], pairs[best, source + 1]
+            corners[corner_count, 1 + 2 * point] = x0 + i * right_x - j * right_y
+            corners[corner_count, 2 + 2 * point] = y0 + i * right_y + j * right_x
+        corner_count += 1
+
+    quads = np.empty((512, 10))
+    count = quad_lines(upright, uprights, flat, flats, SHORTEST, quads)
+    outline, waves = np.empty((4, 2)), np.empty((4, counts.size, 4))
+    found = 0
+    for _ in range(OUTLINES):
+        best = _take_best(quads, count, polarity)
+        if best < 0:
+            break
+        for point in range(4):
+            i, j = quads[best, 2 + 2 * point], quads[best, 3 + 2 * point]
+            outline[point, 0] = x0 + i * right_x - j * right_y
+            outline[point, 1] = y0 + i * right_y + j * right_x
+        side_waves(picture, outline, counts, table, waves)
+        found = rank_turns(outline, quads[best, 1], counts, shapes, waves, least_dashed, least, found, finders)
+        if found and finders[0, 0] >= enough:
+            break
+    return found, corner_count

@@ -1,0 +1,89 @@
+"""Finders: the kernel of the sides gives what its slow twin gives, and a drawn symbol is found with its size, turn and corners."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kernels.finders import SAMPLES, find_finders, rank_turns, side_waves, wave_table
+from kernels.lines import strip_edges, strip_edges_down
+from tests.decode.rendering import draw, modules
+from tests.reference import decode_pictures as slow
+from vision.decode.locate import shapes_of
+from vision.decode.symbol_sizes import SIZES
+
+EVERY = shapes_of(None)
+
+
+def test_strip_edges_down_is_strip_edges_of_the_patch_turned() -> None:
+    patch = np.random.default_rng(7).normal(100, 20, (37, 50)).astype(np.float32)
+    down, turned = np.empty((6, 37), np.float32), np.empty((6, 37), np.float32)
+    mean = strip_edges_down(patch, down)
+    assert mean == pytest.approx(strip_edges(np.ascontiguousarray(patch.T), turned), rel=1e-5)
+    np.testing.assert_allclose(down, turned, atol=1e-4)
+
+
+@pytest.mark.parametrize("angle_deg", [0.0, 23.0])
+def test_side_waves(angle_deg: float) -> None:
+    picture, corners = draw(modules("WAVES", "16x48"), 5.0, angle_deg, tilt=0.1, noise=4.0)
+    outline = np.ascontiguousarray(corners)
+    out = np.empty((4, EVERY.counts.size, 4))
+    side_waves(picture, outline, EVERY.counts, EVERY.table, out)
+    np.testing.assert_allclose(out, slow.side_waves(picture, outline, EVERY.counts.tolist(), SAMPLES), atol=2e-3, rtol=1e-3)
+
+
+def test_wave_table_has_the_dashes_of_each_number_of_samples() -> None:
+    table = wave_table(np.array((8, 10), np.int32))
+    assert table.shape == (2, sum(SAMPLES), 2)
+    for k, count in enumerate((8, 10)):
+        for first, samples in zip(np.cumsum((0, *SAMPLES)), SAMPLES, strict=False):
+            t = (np.arange(samples) + 0.5) / samples
+            np.testing.assert_allclose(table[0, first : first + samples, k], np.sin(np.pi * count * t), atol=1e-6)
+            np.testing.assert_allclose(table[1, first : first + samples, k], np.cos(np.pi * count * t), atol=1e-6)
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("turn", [0, 1, 2, 3])
+def test_rank_turns_gives_the_size_and_the_turn(turn: int, inverse: bool) -> None:
+    picture, corners = draw(modules("TURN", "22x22"), 7.0, 9.0 + 90 * turn, noise=2.0, inverse=inverse)
+    light = -1.0 if inverse else 1.0
+    outline = np.ascontiguousarray(corners[[1, 2, 3, 0]])  # clockwise from the end of the upright side
+    waves, out = np.empty((4, EVERY.counts.size, 4)), np.empty((3, 12))
+    side_waves(picture, outline, EVERY.counts, EVERY.table, waves)
+    count = rank_turns(outline, light, EVERY.counts, EVERY.places, waves, 0.25, 0.1, 0, out)
+    assert 1 <= count <= 3
+    assert out[0, 1:4].tolist() == [light, 22, 22]
+    np.testing.assert_allclose(out[0, 4:].reshape(4, 2), corners[[0, 3, 2, 1]])
+    assert (np.diff(out[:count, 0]) <= 0).all()
+    # The other polarity has nothing that reaches half of it; the same outline again changes nothing.
+    assert rank_turns(outline, -light, EVERY.counts, EVERY.places, waves, 0.25, out[0, 0] / 2, 0, np.empty((3, 12))) == 0
+    before = out[:count].copy()
+    assert rank_turns(outline, light, EVERY.counts, EVERY.places, waves, 0.25, 0.1, count, out) == count
+    assert (out[:count] == before).all()
+
+
+@pytest.mark.parametrize("name", [f"{size.rows}x{size.columns}" for size in SIZES if size.columns <= 48])
+def test_find_finders_in_a_patch_around_a_symbol(name: str) -> None:
+    picture, corners = draw(modules("F1", name), 6.0, 5.0, noise=2.0)
+    rows, columns = picture.shape
+    finders, pairs = np.empty((5, 12)), np.empty((6, 7))
+    found, pair_count = find_finders(
+        picture,
+        picture,
+        np.array((0.0, 0.0, 1.0, 0.0, 1.0)),
+        np.empty((rows, columns), np.float32),
+        0.0,
+        EVERY.counts,
+        EVERY.table,
+        EVERY.places,
+        0.25,
+        0.1,
+        0.6,
+        finders,
+        pairs,
+    )
+    assert found
+    assert pair_count
+    high, wide = map(int, name.split("x"))
+    assert finders[0, 1:4].tolist() == [1.0, wide, high]
+    assert np.abs(finders[0, 4:].reshape(4, 2) - corners[[0, 3, 2, 1]]).max() < 3.0
