@@ -57,7 +57,7 @@ CUT_BLOCKS_OUT = np.empty((512, 12))
 STRAIGHT_RUNS_RUNNING = np.empty((2, 288), np.float32)
 PICK_LINES_OUT = np.empty((10, 6))
 PAIR_LINES_OUT = np.empty((400, 8))
-QUAD_LINES_OUT = np.empty((2048, 10))
+QUAD_LINES_OUT = np.empty((12, 10))
 EDGE_PROFILE_OUT = np.empty(300, np.float32)
 COMB_SCORES_OUT = np.empty(300)
 MATCH_CLOCKS_OUT = np.empty((1, 3))
@@ -85,7 +85,7 @@ ROWS: dict[str, Any] = {
     "straight_runs": lambda: straight_runs(EDGES, 0.72, 27, 0.42, STRAIGHT_RUNS_RUNNING, RUNS),
     "pick_lines": lambda: pick_lines(STRIPS, EDGES, RUNS.copy(), 0.42, 10, 0.6, PICK_LINES_OUT),
     "pair_lines": lambda: pair_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, 6.0, PAIR_LINES_OUT),
-    "quad_lines": lambda: quad_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, QUAD_LINES_OUT),
+    "quad_lines": lambda: quad_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, 0.0, QUAD_LINES_OUT),
     "edge_profile": lambda: edge_profile(FRAME, 500.0, 400.0, 0.5, 0.1, -0.1, 0.5, 48, EDGE_PROFILE_OUT),
     "comb_scores": lambda: comb_scores(PATCH[0], 6.0, 3.6, 1.006, COMB_SCORES_OUT),
     "match_clocks": lambda: match_clocks(FRAME, QUAD[None], np.array([(24, 24)], np.int32), 1.0, 0.6, 2, 0.1, MATCH_CLOCKS_OUT),

@@ -249,25 +249,25 @@ def _side(first: Any, last: Any, start: Any, end: Any) -> Any:
     return covered - 0.25 * min(beyond, 1.0)
 
 
-@kernel(i64(array(f64, 2), i64, array(f64, 2), i64, f64, array(f64, 2)))
-def quad_lines(upright: Any, upright_count: Any, level: Any, level_count: Any, shortest: Any, out: Any) -> Any:
+@kernel(i64(array(f64, 2), i64, array(f64, 2), i64, f64, f64, array(f64, 2)))
+def quad_lines(upright: Any, upright_count: Any, level: Any, level_count: Any, shortest: Any, polarity: Any, out: Any) -> Any:
     """Fours of lines that can be the outline of a symbol: on all sides the same change from outside to inside.
 
     upright, level: lines from `pick_lines`; the level ones with x and y exchanged. shortest: length of a side, in patch pixels.
-    out: (n, 10) float64: score, +1 for dark inside and -1 for light, then x, y of the corners top-left, top-right,
-    bottom-right, bottom-left. Returns how many (never more than n).
+    polarity: +1 dark inside, -1 light inside, 0 both. out: (n, 10) float64, the n best, best first: score, +1 for dark inside and
+    -1 for light, then x, y of the corners top-left, top-right, bottom-right, bottom-left. Returns how many.
     """
     count = 0
     corners = [0.0] * 8
     for i in range(upright_count):
         for j in range(upright_count):
-            if upright[i, 0] != -upright[j, 0]:
+            if upright[i, 0] != -upright[j, 0] or upright[i, 0] == polarity:
                 continue
             for k in range(level_count):
                 if level[k, 0] != upright[i, 0]:
                     continue
                 for m in range(level_count):
-                    if level[m, 0] != upright[j, 0] or count >= out.shape[0]:
+                    if level[m, 0] != upright[j, 0]:
                         continue
                     for corner in range(4):
                         a = i if corner in (0, 3) else j
@@ -286,9 +286,19 @@ def quad_lines(upright: Any, upright_count: Any, level: Any, level_count: Any, s
                     bottom = _side(level[m, 4], level[m, 5], corners[6], corners[4])
                     if min(left, right, top, bottom) < 0.25:
                         continue
-                    out[count, 0] = left + right + top + bottom
-                    out[count, 1] = -upright[i, 0]
+                    # By the runs' own scores: coverage alone cannot tell the outline from a line of modules or of text.
+                    score = left * upright[i, 1] + right * upright[j, 1] + top * level[k, 1] + bottom * level[m, 1]
+                    if count == out.shape[0]:
+                        if score <= out[count - 1, 0]:
+                            continue
+                        count -= 1
+                    at = count
+                    while at > 0 and out[at - 1, 0] < score:
+                        out[at] = out[at - 1]
+                        at -= 1
+                    out[at, 0] = score
+                    out[at, 1] = -upright[i, 0]
                     for place in range(8):
-                        out[count, 2 + place] = corners[place]
+                        out[at, 2 + place] = corners[place]
                     count += 1
     return count

@@ -131,8 +131,10 @@ def test_pairs_and_quads_of_the_outline_of_a_dark_box() -> None:
     assert corners == {(20, 30), (80, 30), (20, 100), (80, 100)}
     assert not [row for row in pairs[:count] if row[1] == -1]
     quads = np.empty((8, 10))
-    assert quad_lines(upright, 2, level, 2, 14.0, quads) == 1
-    assert quads[0].tolist() == [4, 1, 20, 30, 80, 30, 80, 100, 20, 100]
+    assert quad_lines(upright, 2, level, 2, 14.0, -1.0, quads) == 0
+    assert quad_lines(upright, 2, level, 2, 14.0, 1.0, quads) == 1
+    assert quad_lines(upright, 2, level, 2, 14.0, 0.0, quads) == 1
+    assert quads[0].tolist() == [20, 1, 20, 30, 80, 30, 80, 100, 20, 100]
 
 
 def test_comb_scores() -> None:

@@ -110,21 +110,29 @@ def candidates(
                 break
             quota -= 1.0
             found: list[Candidate] = []
-            finders, corners = _finders(levels, region, search, shapes, work)
-            for row in finders:
-                candidate = _clocked(pixels, row, work)
-                # In a place like that of a symbol already read, one is worth a try at half the certainty.
-                sure = candidate.score >= (CLOCK_SURE / 2 if effort.last else CLOCK_SURE)
-                if sure and not _taken(candidate, taken):
-                    effort.spend(CANDIDATE_PRICE)
-                    taken_before = len(taken)
-                    yield candidate
-                    if len(taken) > taken_before:
-                        waiting.extendleft(_beside(region, taken[-1]))
-                        break
-                    found += _lengthened(pixels, candidate, shapes, work)
-                elif candidate.score >= CLOCK_LEAST:
-                    found.append(candidate)
+            tried: set[bytes] = set()
+            for enough in (FINDER_SURE, math.inf):
+                finders, corners = _finders(levels, region, search, shapes, enough, work)
+                taken_before, deceived = len(taken), False
+                for row in finders:
+                    if row.tobytes() in tried:
+                        continue
+                    tried.add(row.tobytes())
+                    candidate = _clocked(pixels, row, work)
+                    # In a place like that of a symbol already read, one is worth a try at half the certainty.
+                    sure = candidate.score >= (CLOCK_SURE / 2 if effort.last else CLOCK_SURE)
+                    if sure and not _taken(candidate, taken):
+                        effort.spend(CANDIDATE_PRICE)
+                        yield candidate
+                        if len(taken) > taken_before:
+                            waiting.extendleft(_beside(region, taken[-1]))
+                            break
+                        deceived |= float(row[0]) >= enough
+                        found += _lengthened(pixels, candidate, shapes, work)
+                    elif candidate.score >= CLOCK_LEAST:
+                        found.append(candidate)
+                if not deceived or not effort.spend(REGION_PRICE):
+                    break  # else the outlines that were not looked at
             doubtful.append((region, found[:6], corners))
     if effort.last:
         return
@@ -232,7 +240,7 @@ def covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
 
 
 def _finders(
-    levels: list[Pixels], region: Region, search: Search, shapes: Shapes, work: Workspace
+    levels: list[Pixels], region: Region, search: Search, shapes: Shapes, enough: float, work: Workspace
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The likeliest finders of a region and its likeliest pairs of solid sides, as from `find_finders`."""
     k = 0
@@ -263,7 +271,7 @@ def _finders(
         shapes.places,
         DASHED_LEAST,
         FINDER_LEAST,
-        FINDER_SURE,
+        enough,
         finders,
         corners,
     )
