@@ -25,7 +25,7 @@ EDGE_PRICE = 0.42
 SHORTEST = 14.0
 """Length of a side of a symbol, in patch pixels."""
 
-PITCH_LEAST = 2.0
+PITCH_LEAST = 1.5
 """Smallest module pitch, in pixels of the picture."""
 
 SAMPLES = (48, 96, 192, 384)
@@ -86,7 +86,7 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, out: Any) ->
     modules, rising. table: of `wave_table`. out: (4, n, 4) float64; side s runs from corner s to the next. In phase and in
     quadrature: correlation, -1 to 1, of the grey (dark counts as 1) with sin(pi count t), t from 0 to 1 along the side, so 1
     where the first module is dark and the last one light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a
-    module would be under 2 px. The profile runs about half a module inside: at the same depth for all counts whose pitch lies
+    module would be under 1.5 px. The profile runs about half a module inside: at the same depth for all counts whose pitch lies
     within a factor of two.
     """
     h, quad = np.empty(8), np.empty((4, 2))

@@ -117,7 +117,7 @@ def side_waves(picture: npt.NDArray[np.uint8], outline: Array, counts: list[int]
         to_frame = unit_square_to(quad)
         along = (math.dist(quad[0], quad[1]) + math.dist(quad[3], quad[2])) / 2
         inward = (math.dist(quad[0], quad[3]) + math.dist(quad[1], quad[2])) / 2
-        left = sorted((count for count in counts if along >= 2 * count), reverse=True)
+        left = sorted((count for count in counts if along >= 1.5 * count), reverse=True)
         while left:
             pitch = along / left[0]
             group = [count for count in left if along < 2 * pitch * count]
