@@ -51,8 +51,11 @@ FINDER_LEAST = 0.1
 CLOCK_LEAST = 0.1
 """Agreement of the dashed sides below which a hypothesis is dropped."""
 
-CLOCK_SURE = 0.45
+CLOCK_SURE = 0.65
 """Agreement with which a hypothesis is tried before the others are looked at."""
+
+CLOCK_ALIKE = 0.3
+"""Agreement with which a hypothesis is tried in a place like that of a symbol already read."""
 
 PITCH_RATIO = 1.006
 """Step of the pitch search."""
@@ -119,8 +122,8 @@ def candidates(
                         continue
                     tried.add(row.tobytes())
                     candidate = _clocked(pixels, row, work)
-                    # In a place like that of a symbol already read, one is worth a try at half the certainty.
-                    sure = candidate.score >= (CLOCK_SURE / 2 if effort.last else CLOCK_SURE)
+                    # In a place like that of a symbol already read, one is worth a try at less certainty.
+                    sure = candidate.score >= (CLOCK_ALIKE if effort.last else CLOCK_SURE)
                     if sure and not _taken(candidate, taken):
                         effort.spend(CANDIDATE_PRICE)
                         yield candidate
@@ -137,14 +140,22 @@ def candidates(
     if effort.last:
         return
     effort.left = max(effort.left, 0) + reserve
-    for region, found, corners in doubtful:
+    # What was found in the regions first, the best of all of them; then guesses at what was not.
+    later = [candidate for _, found, _ in doubtful for candidate in found]
+    for candidate in sorted(later, key=lambda candidate: -candidate.score):
+        if not _taken(candidate, taken):
+            if not effort.spend(CANDIDATE_PRICE):
+                return
+            yield candidate
+    for region, _, corners in doubtful:
         if _settled(region, taken):
             continue
+        guesses: list[Candidate] = []
         for corner in corners:
             if not effort.spend(GUESS_PRICE):
                 return
-            found.extend(_hypotheses(pixels, corner, shapes, work))
-        for candidate in sorted(found, key=lambda candidate: -candidate.score)[:PAIRS]:
+            guesses.extend(_hypotheses(pixels, corner, shapes, work))
+        for candidate in sorted(guesses, key=lambda candidate: -candidate.score)[:PAIRS]:
             if not _taken(candidate, taken):
                 if not effort.spend(CANDIDATE_PRICE):
                     return
