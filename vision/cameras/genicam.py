@@ -157,7 +157,7 @@ class GenicamCamera:
         infos = self._harvester.device_info_list
         seen = [_describe(info, producers[0]) for info in infos]
         asked = [
-            f"{name} {value!r}" for name, value in (("serial number", serial_number), ("user id", user_id)) if value is not None
+            f"{name} {value!r}" for name, value in (("serial_number", serial_number), ("user_id", user_id)) if value is not None
         ]
         matches = [
             (info, camera)

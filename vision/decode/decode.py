@@ -10,8 +10,9 @@ import numpy.typing as npt
 from vision.decode.codewords import Corrected, correct, finder_bits
 from vision.decode.encodation import EncodationError, Message, read_message
 from vision.decode.grid import fit_grid
-from vision.decode.locate import Candidate, candidates, covers
+from vision.decode.locate import Candidate, candidates
 from vision.decode.placement import placement
+from vision.decode.regions import covers
 from vision.decode.sample import judged, module_greys
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SymbolSize, size_of

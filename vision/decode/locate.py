@@ -11,12 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kernels.edges import BLOCK
 from kernels.finders import find_finders, wave_table
 from kernels.lines import STRIP
 from kernels.patterns import comb_scores, match_clocks
 from kernels.sampling import edge_profile
-from vision.decode.regions import Region, pyramid, regions
+from vision.decode.regions import Region, alike, beside, covers, pyramid, regions, settled
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SIZES, size_of
 from vision.types import Pixels
@@ -107,7 +106,7 @@ def candidates(
         waiting = deque(regions(levels[k], float(2**k), work))
         while waiting:
             region = waiting.popleft()
-            if _settled(region, taken) or (effort.last and not _alike(region, taken, 2.0**k)):
+            if settled(region, taken) or (effort.last and not alike(region, taken, 2.0**k)):
                 continue
             if quota < 1.0 or not effort.spend(REGION_PRICE):
                 break
@@ -128,7 +127,7 @@ def candidates(
                         effort.spend(CANDIDATE_PRICE)
                         yield candidate
                         if len(taken) > taken_before:
-                            waiting.extendleft(_beside(region, taken[-1]))
+                            waiting.extendleft(beside(region, taken[-1]))
                             break
                         deceived |= float(row[0]) >= enough
                         found += _lengthened(pixels, candidate, shapes, work)
@@ -148,7 +147,7 @@ def candidates(
                 return
             yield candidate
     for region, _, corners in doubtful:
-        if _settled(region, taken):
+        if settled(region, taken):
             continue
         guesses: list[Candidate] = []
         for corner in corners:
@@ -160,56 +159,6 @@ def candidates(
                 if not effort.spend(CANDIDATE_PRICE):
                     return
                 yield candidate
-
-
-def _settled(region: Region, taken: list[npt.NDArray[np.float64]]) -> bool:
-    """Whether symbols already read fill a third of a region or cover its centre."""
-    filled = 0.0
-    for quad in taken:
-        if covers(quad, region.x, region.y):
-            return True
-        dx, dy = quad.mean(axis=0) - (region.x, region.y)
-        cosine, sine = np.cos(region.angle), np.sin(region.angle)
-        # Within the region's own rectangle: of two narrow symbols one above the other, neither lies in the other's.
-        if abs(dx * cosine + dy * sine) < region.width / 2 and abs(dy * cosine - dx * sine) < region.height / 2:
-            (ax, ay), (bx, by) = quad[2] - quad[0], quad[3] - quad[1]
-            filled += abs(float(ax * by - ay * bx)) / 2
-    return filled > 0.33 * region.width * region.height
-
-
-def _beside(region: Region, quad: npt.NDArray[np.float64]) -> list[Region]:
-    """What is left of a region beside a symbol read in it, where another one as large has room: above, below, left, right."""
-    cosine, sine = math.cos(region.angle), math.sin(region.angle)
-    dx, dy = quad[:, 0] - region.x, quad[:, 1] - region.y
-    along, across = dx * cosine + dy * sine, dy * cosine - dx * sine
-    left, right, top, bottom = float(along.min()), float(along.max()), float(across.min()), float(across.max())
-    wide, tall = region.width / 2, region.height / 2
-    rests = []
-    for x0, x1, y0, y1 in (
-        (-wide, wide, -tall, top),
-        (-wide, wide, bottom, tall),
-        (-wide, left, -tall, tall),
-        (right, wide, -tall, tall),
-    ):
-        if x1 - x0 > 0.6 * (right - left) and y1 - y0 > 0.6 * (bottom - top):
-            x, y = (x0 + x1) / 2, (y0 + y1) / 2
-            centre = region.x + x * cosine - y * sine, region.y + x * sine + y * cosine
-            rests.append(Region(*centre, region.angle, x1 - x0, y1 - y0, region.promise))
-    return rests
-
-
-def _alike(region: Region, taken: list[npt.NDArray[np.float64]], scale: float) -> bool:
-    """Whether a region may hold one more symbol like one of those read: about as large in both directions.
-
-    scale: frame pixels per pixel of the region's pyramid level.
-    """
-    reach = 4.0 * BLOCK * scale  # what the rim of a region and the quiet zone add
-    small, large = sorted((region.width, region.height))
-    for quad in taken:
-        short, long = sorted(float(np.hypot(*(quad[1] - quad[k]))) for k in (0, 2))
-        if 0.6 * short < small < 1.4 * short + reach and 0.6 * long < large < 1.4 * long + reach:
-            return True
-    return False
 
 
 def _taken(candidate: Candidate, taken: list[npt.NDArray[np.float64]]) -> bool:
@@ -239,15 +188,6 @@ def shapes_of(sizes: tuple[tuple[int, int], ...] | None) -> Shapes:
     modules = np.array(sorted(pairs), np.int32).reshape(-1, 2)
     counts = np.unique(modules)
     return Shapes(modules, counts, np.searchsorted(counts, modules).astype(np.int32), wave_table(counts))
-
-
-def covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
-    """Whether a convex quad (4, 2) covers the point."""
-    inside = 0
-    places = quad.tolist()
-    for (ax, ay), (bx, by) in zip(places, places[1:] + places[:1], strict=True):
-        inside += 1 if (bx - ax) * (y - ay) >= (by - ay) * (x - ax) else -1
-    return abs(inside) == 4
 
 
 def _finders(

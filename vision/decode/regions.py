@@ -1,7 +1,8 @@
-"""Where in a frame a symbol may lie: places with much edge energy in two perpendicular directions."""
+"""Where in a frame a symbol may lie: places with much edge energy in two directions, and what read symbols leave of them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -99,3 +100,62 @@ def _ranked(parts: npt.NDArray[np.float64], scale: float) -> list[Region]:
     chosen = kept[: unlike_boxes(boxes, np.argsort(-promise, kind="stable"), kept)]
     columns = (boxes[chosen, 0], boxes[chosen, 1], parts[chosen, 7], boxes[chosen, 2], boxes[chosen, 3], promise[chosen])
     return [Region(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def settled(region: Region, taken: list[npt.NDArray[np.float64]]) -> bool:
+    """Whether symbols already read fill a third of a region or cover its centre."""
+    filled = 0.0
+    for quad in taken:
+        if covers(quad, region.x, region.y):
+            return True
+        dx, dy = quad.mean(axis=0) - (region.x, region.y)
+        cosine, sine = np.cos(region.angle), np.sin(region.angle)
+        # Within the region's own rectangle: of two narrow symbols one above the other, neither lies in the other's.
+        if abs(dx * cosine + dy * sine) < region.width / 2 and abs(dy * cosine - dx * sine) < region.height / 2:
+            (ax, ay), (bx, by) = quad[2] - quad[0], quad[3] - quad[1]
+            filled += abs(float(ax * by - ay * bx)) / 2
+    return filled > 0.33 * region.width * region.height
+
+
+def beside(region: Region, quad: npt.NDArray[np.float64]) -> list[Region]:
+    """What is left of a region beside a symbol read in it, where another one as large has room: above, below, left, right."""
+    cosine, sine = math.cos(region.angle), math.sin(region.angle)
+    dx, dy = quad[:, 0] - region.x, quad[:, 1] - region.y
+    along, across = dx * cosine + dy * sine, dy * cosine - dx * sine
+    left, right, top, bottom = float(along.min()), float(along.max()), float(across.min()), float(across.max())
+    wide, tall = region.width / 2, region.height / 2
+    rests = []
+    for x0, x1, y0, y1 in (
+        (-wide, wide, -tall, top),
+        (-wide, wide, bottom, tall),
+        (-wide, left, -tall, tall),
+        (right, wide, -tall, tall),
+    ):
+        if x1 - x0 > 0.6 * (right - left) and y1 - y0 > 0.6 * (bottom - top):
+            x, y = (x0 + x1) / 2, (y0 + y1) / 2
+            centre = region.x + x * cosine - y * sine, region.y + x * sine + y * cosine
+            rests.append(Region(*centre, region.angle, x1 - x0, y1 - y0, region.promise))
+    return rests
+
+
+def alike(region: Region, taken: list[npt.NDArray[np.float64]], scale: float) -> bool:
+    """Whether a region may hold one more symbol like one of those read: about as large in both directions.
+
+    scale: frame pixels per pixel of the region's pyramid level.
+    """
+    reach = 4.0 * BLOCK * scale  # what the rim of a region and the quiet zone add
+    small, large = sorted((region.width, region.height))
+    for quad in taken:
+        short, long = sorted(float(np.hypot(*(quad[1] - quad[k]))) for k in (0, 2))
+        if 0.6 * short < small < 1.4 * short + reach and 0.6 * long < large < 1.4 * long + reach:
+            return True
+    return False
+
+
+def covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
+    """Whether a convex quad (4, 2) covers the point."""
+    inside = 0
+    places = quad.tolist()
+    for (ax, ay), (bx, by) in zip(places, places[1:] + places[:1], strict=True):
+        inside += 1 if (bx - ax) * (y - ay) >= (by - ay) * (x - ax) else -1
+    return abs(inside) == 4
