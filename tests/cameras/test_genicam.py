@@ -211,7 +211,7 @@ camera.close()
 """
     (result,) = run_python(script, tmp_path, simulated(tmp_path))
     assert result["serial"] == "no camera with serial_number 'WRONG'; seen: SIM0001 (packline Vision Simulator simulated)"
-    assert result["user"].startswith("no camera with user id 'line 9'; seen: SIM0001")
+    assert result["user"].startswith("no camera with user_id 'line 9'; seen: SIM0001")
     assert result["file"] == "none.cti: no such GenTL producer"
 
 
