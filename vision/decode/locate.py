@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,14 +77,6 @@ class Candidate:
     score: float
 
 
-def locate(pixels: Pixels, search: Search, work: Workspace) -> list[Candidate]:
-    """All candidates of a frame that the budget allows, in order of promise.
-
-    pixels: (height, width) uint8, C-contiguous.
-    """
-    return list(candidates(pixels, search, work, Effort(search.units), []))
-
-
 def candidates(
     pixels: Pixels, search: Search, work: Workspace, effort: Effort, taken: list[npt.NDArray[np.float64]]
 ) -> Iterator[Candidate]:
@@ -94,7 +86,8 @@ def candidates(
     """
     shapes = shapes_of(search.sizes)
     levels = pyramid(pixels, work)
-    doubtful: list[tuple[Region, list[Candidate], npt.NDArray[np.float64]]] = []
+    later: list[Candidate] = []
+    doubtful: list[tuple[Region, npt.NDArray[np.float64]]] = []
     # A third is kept for the doubtful: without this a busy frame would never come to them.
     reserve = 0 if effort.last else search.units // 3
     effort.left -= reserve
@@ -111,42 +104,22 @@ def candidates(
             if quota < 1.0 or not effort.spend(REGION_PRICE):
                 break
             quota -= 1.0
-            found: list[Candidate] = []
-            tried: set[bytes] = set()
-            for enough in (FINDER_SURE, math.inf):
-                finders, corners = _finders(levels, region, search, shapes, enough, work)
-                taken_before, deceived = len(taken), False
-                for row in finders:
-                    if row.tobytes() in tried:
-                        continue
-                    tried.add(row.tobytes())
-                    candidate = _clocked(pixels, row, work)
-                    # In a place like that of a symbol already read, one is worth a try at less certainty.
-                    sure = candidate.score >= (CLOCK_ALIKE if effort.last else CLOCK_SURE)
-                    if sure and not _taken(candidate, taken):
-                        effort.spend(CANDIDATE_PRICE)
-                        yield candidate
-                        if len(taken) > taken_before:
-                            waiting.extendleft(beside(region, taken[-1]))
-                            break
-                        deceived |= float(row[0]) >= enough
-                        found += _lengthened(pixels, candidate, shapes, work)
-                    elif candidate.score >= CLOCK_LEAST:
-                        found.append(candidate)
-                if not deceived or not effort.spend(REGION_PRICE):
-                    break  # else the outlines that were not looked at
-            doubtful.append((region, found[:6], corners))
+            taken_before = len(taken)
+            found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken)
+            for quad in taken[taken_before:]:
+                waiting.extendleft(beside(region, quad))
+            later += found[:6]
+            doubtful.append((region, corners))
     if effort.last:
         return
     effort.left = max(effort.left, 0) + reserve
     # What was found in the regions first, the best of all of them; then guesses at what was not.
-    later = [candidate for _, found, _ in doubtful for candidate in found]
     for candidate in sorted(later, key=lambda candidate: -candidate.score):
         if not _taken(candidate, taken):
             if not effort.spend(CANDIDATE_PRICE):
                 return
             yield candidate
-    for region, _, corners in doubtful:
+    for region, corners in doubtful:
         if settled(region, taken):
             continue
         guesses: list[Candidate] = []
@@ -159,6 +132,43 @@ def candidates(
                 if not effort.spend(CANDIDATE_PRICE):
                     return
                 yield candidate
+
+
+def _look_into(
+    levels: list[Pixels],
+    region: Region,
+    search: Search,
+    shapes: Shapes,
+    work: Workspace,
+    effort: Effort,
+    taken: list[npt.NDArray[np.float64]],
+) -> Generator[Candidate, None, tuple[list[Candidate], npt.NDArray[np.float64]]]:
+    """Yields the candidates of a region that are beyond doubt; gives those that are not, and its pairs of solid sides."""
+    found: list[Candidate] = []
+    tried: set[bytes] = set()
+    for enough in (FINDER_SURE, math.inf):
+        finders, corners = _finders(levels, region, search, shapes, enough, work)
+        taken_before, deceived = len(taken), False
+        for row in finders:
+            if row.tobytes() in tried:
+                continue
+            tried.add(row.tobytes())
+            for candidate in _clocked(levels[0], row, work):
+                # In a place like that of a symbol already read, one is worth a try at less certainty.
+                sure = candidate.score >= (CLOCK_ALIKE if effort.last else CLOCK_SURE)
+                if not sure or _taken(candidate, taken):
+                    found.append(candidate)
+                    continue
+                effort.spend(CANDIDATE_PRICE)
+                yield candidate
+                if len(taken) == taken_before:
+                    deceived |= float(row[0]) >= enough
+                    found += _lengthened(levels[0], candidate, shapes, work)
+            if len(taken) > taken_before:
+                break
+        if not deceived or not effort.spend(REGION_PRICE):
+            break  # else the outlines that were not looked at
+    return found, corners
 
 
 def _taken(candidate: Candidate, taken: list[npt.NDArray[np.float64]]) -> bool:
@@ -229,13 +239,10 @@ def _finders(
     return finders[:found], corners[:pairs].copy()
 
 
-def _clocked(picture: Pixels, finder: npt.NDArray[np.float64], work: Workspace) -> Candidate:
-    """A finder of `find_finders` as a candidate, its opposite corner where its dashed sides agree best."""
-    light, columns, rows = float(finder[1]), int(finder[2]), int(finder[3])
-    quad = finder[4:].reshape(1, 4, 2).copy()
-    scores = work.array("clock scores", (1, 3), np.float64)
-    match_clocks(picture, quad, np.array(((columns, rows),), np.int32), light, 0.6, 2, CLOCK_LEAST, scores)
-    return _moved(quad[0], columns, rows, light, scores[0])
+def _clocked(picture: Pixels, finder: npt.NDArray[np.float64], work: Workspace) -> list[Candidate]:
+    """A finder of `find_finders` as a candidate, its opposite corner where its dashed sides agree best; none where they do not."""
+    counts = finder[2:4].astype(np.int32).reshape(1, 2)
+    return _matched(picture, finder[4:].reshape(1, 4, 2), counts, float(finder[1]), 0.6, 2, work)
 
 
 def _lengthened(picture: Pixels, part: Candidate, shapes: Shapes, work: Workspace) -> list[Candidate]:
@@ -274,22 +281,14 @@ def _matched(
     """Candidates of quads (n, 4, 2) and shapes (n, 2) whose dashed sides agree, best first; reach, steps: as of `match_clocks`."""
     scores = work.array("clock scores", (len(quads), 3), np.float64)
     match_clocks(picture, quads, counts, light, reach, steps, CLOCK_LEAST, scores)
-    found = [
-        _moved(quad, columns, rows, light, match)
-        for quad, (columns, rows), match in zip(quads, counts.tolist(), scores, strict=True)
-        if match[0] >= CLOCK_LEAST
-    ]
+    found: list[Candidate] = []
+    for quad, (columns, rows), (score, du, dv) in zip(quads, counts.tolist(), scores.tolist(), strict=True):
+        if score >= CLOCK_LEAST:
+            moved = quad.copy()
+            moved[2] += du * (quad[1] - quad[0]) / columns + dv * (quad[3] - quad[0]) / rows
+            found.append(Candidate(moved, columns, rows, light < 0, score))
     found.sort(key=lambda candidate: -candidate.score)
     return found
-
-
-def _moved(quad: npt.NDArray[np.float64], columns: int, rows: int, light: float, match: npt.NDArray[np.float64]) -> Candidate:
-    """The candidate of a quad with its opposite corner moved as `match_clocks` says."""
-    score, du, dv = match.tolist()
-    moved = quad.copy()
-    if score > -2.0:
-        moved[2] += du * (quad[1] - quad[0]) / columns + dv * (quad[3] - quad[0]) / rows
-    return Candidate(moved, columns, rows, light < 0, score)
 
 
 def _unlike(order: npt.NDArray[np.intp], quads: npt.NDArray[np.float64], counts: npt.NDArray[np.int32], most: int) -> list[int]:
