@@ -9,6 +9,7 @@ from numba import void
 
 from kernels._jit import array, f32, f64, helper, i64, kernel, pixels
 from kernels.edges import grid_edges, projective_fit
+from kernels.least_squares import solve_ridge
 from kernels.patterns import square_to_quad
 
 SMOOTH_REACH = 4
@@ -68,23 +69,6 @@ def least_difference(picture: Any, grid: Any) -> Any:
 
 
 @helper
-def _solve(normal: Any, right: Any) -> None:
-    """Solves the ten normal equations in place; a ridge makes them positive definite, so that no pivot is looked for."""
-    for i in range(10):
-        normal[i, i] += 0.5
-    for i in range(10):
-        for j in range(i + 1, 10):
-            share = normal[j, i] / normal[i, i]
-            for k in range(i, 10):
-                normal[j, k] -= share * normal[i, k]
-            right[j] -= share * right[i]
-    for i in range(9, -1, -1):
-        for k in range(i + 1, 10):
-            right[i] -= normal[i, k] * right[k]
-        right[i] /= normal[i, i]
-
-
-@helper
 def _finite(quad: Any) -> bool:
     """Whether a quad is still near a picture; not so for NaN."""
     far = 0.0
@@ -113,7 +97,7 @@ def fit_quad(picture: Any, quad: Any, rounds: Any, grid: Any, across: Any, down:
         used = projective_fit(across, down, 0.5 if step == 0 else 0.3, shift, row, normal, right)
         if used < 20:
             return -1
-        _solve(normal, right)
+        solve_ridge(normal, right, 0.5)
         largest = 0.0
         for corner in range(4):
             # u and v of the corner from -1 to 1, v downwards; where it is in the unit square of `square_to_quad`.

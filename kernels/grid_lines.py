@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels._jit import array, f64, helper, i64, kernel, tuple_of
+from kernels.least_squares import solve_ridge
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,7 +64,7 @@ def edge_shifts(edges: Floats, robust: int, shifts: Floats) -> int:
     so that a line's own displacement drops out. robust: 1 leaves out edges far from their line.
     shifts: (3,) float64: half the growth of the finder's colour, and what blur carries over from modules beside and beyond.
     """
-    normal = np.zeros((3, 4))
+    normal, right = np.zeros((3, 3)), np.zeros(3)
     mean = np.zeros(4)
     used = 0
     for line in range(edges.shape[0]):
@@ -85,23 +86,12 @@ def edge_shifts(edges: Floats, robust: int, shifts: Floats) -> int:
                     x = weight * (edges[line, place, i + 1] - mean[i + 1])
                     for j in range(3):
                         normal[i, j] += x * (edges[line, place, j + 1] - mean[j + 1])
-                    normal[i, 3] += x * (offset - mean[0])
+                    right[i] += x * (offset - mean[0])
             if turn == 0 and count > 0.0:
                 for k in range(4):
                     mean[k] /= count
-    # Gauss without pivoting: the matrix is positive definite with the ridge, which stands for one edge that says "nothing".
-    for i in range(3):
-        normal[i, i] += 1.0
-    for i in range(3):
-        for r in range(i + 1, 3):
-            factor = normal[r, i] / normal[i, i]
-            for j in range(i, 4):
-                normal[r, j] -= factor * normal[i, j]
-    for i in range(2, -1, -1):
-        rest = normal[i, 3]
-        for j in range(i + 1, 3):
-            rest -= normal[i, j] * shifts[j]
-        shifts[i] = rest / normal[i, i]
+    solve_ridge(normal, right, 1.0)
+    shifts[:] = right
     return used
 
 
