@@ -1,18 +1,20 @@
-"""`python -m bench`: the figures of the README: the line at speed, and the decoder over image sets beside its peer."""
+"""`python -m bench`: the figures of the README: the line at speed, what waking a process costs, and the decoder over image sets."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from bench import decode_sets, line
+from bench import decode_sets, line, wakeups
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
 def main() -> int:
-    """The line for a minute, then the decoder's table where the image sets are present; 1 when a limit of the line was missed."""
+    """The line for a minute, the floor of its overhead, then the decoder's table where the image sets are present; 1 when a limit of the line was missed."""
     code = line.main([])
+    print()
+    wakeups.main([])
     print()
     if DATA.is_dir():
         decode_sets.main([str(DATA), "--sets", "L0,L1,L2,L3,N"])

@@ -11,7 +11,7 @@ from numba import void
 from kernels._jit import array, f32, f64, helper, i32, i64, kernel, pixels, tuple_of
 from kernels.lines import STRIP, consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges, strip_edges_down
 from kernels.patterns import square_to_quad
-from kernels.sampling import turn_upright
+from kernels.sampling import bilinear, turn_upright
 
 LINES = 16
 """Lines kept per direction of a patch."""
@@ -53,8 +53,6 @@ def _apart(quad: Any, a: Any, b: Any) -> Any:
 @helper
 def _profile(picture: Any, h: Any, depth: Any, samples: Any, out: Any) -> Any:
     """Greys along the u axis of `square_to_quad` at a depth v; returns their mean and standard deviation."""
-    height, width = picture.shape
-    last_x, last_y = f32(width - 1), f32(height - 1)
     x0, y0, w0 = f32(h[1] * depth + h[2]), f32(h[4] * depth + h[5]), f32(h[7] * depth + 1.0)
     x1, y1, w1 = f32(h[0]), f32(h[3]), f32(h[6])
     step = f32(1.0 / samples)
@@ -62,15 +60,7 @@ def _profile(picture: Any, h: Any, depth: Any, samples: Any, out: Any) -> Any:
     for i in range(samples):
         u = (f32(i) + f32(0.5)) * step
         scale = f32(1) / (w1 * u + w0)
-        x = min(max((x1 * u + x0) * scale, f32(0)), last_x)
-        y = min(max((y1 * u + y0) * scale, f32(0)), last_y)
-        left, top = int(x), int(y)
-        right, bottom = min(left + 1, width - 1), min(top + 1, height - 1)
-        fx, fy = x - f32(left), y - f32(top)
-        above, below = f32(picture[top, left]), f32(picture[bottom, left])
-        above += fx * (f32(picture[top, right]) - above)
-        below += fx * (f32(picture[bottom, right]) - below)
-        grey = above + fy * (below - above)
+        grey = bilinear(picture, (x1 * u + x0) * scale, (y1 * u + y0) * scale)
         out[i] = grey
         mean += grey
         square += grey * grey

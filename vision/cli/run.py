@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import resources
-from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Annotated
 
@@ -37,8 +33,7 @@ def run(
         order = order or demo / "order.json"
     config = load_line(line)
     loaded = load_order(order) if order is not None else None
-    with _ctrl_c_held():
-        start_fork_server()  # it loads the kernels while the rest is imported here; not for a call that is wrong anyway
+    start_fork_server()  # it loads the kernels while the rest is imported here; not for a call that is wrong anyway
     from vision.cli.live import LiveStatus, print_summary
     from vision.pipeline.run import run_line
 
@@ -49,17 +44,3 @@ def run(
     else:
         print_summary(summary)
     return 1 if summary.state == "FAULT" else 0
-
-
-@contextmanager
-def _ctrl_c_held() -> Iterator[None]:
-    """Ctrl-C reaches the whole terminal group, and the line alone decides: who is started here holds it from its first instruction.
-
-    For us it comes a moment later, at the end. A process inherits what is held, until it says otherwise (preload.py).
-    """
-    resource_tracker.ensure_running()  # started by the first child otherwise, it would let go of what is held
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import select
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +200,15 @@ def _cpu_of(child: Child) -> dict[str, float]:
 
 
 def start_fork_server() -> None:
-    """Starts the fork server, which loads and warms what children need while the caller goes on; must come before any child."""
+    """Starts the fork server, which loads and warms what children need while the caller goes on; must come before any child.
+
+    Ctrl-C reaches the whole terminal group, and the line alone decides: who is started here holds it from its first instruction,
+    until it says otherwise (preload.py). For the caller it comes a moment later.
+    """
     CONTEXT.set_forkserver_preload(["vision.pipeline.preload"])
-    forkserver.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        resource_tracker.ensure_running()  # started by the first child otherwise, and without the mask
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -11,23 +11,6 @@ from vision.config import ConfigError, LineConfig, StationConfig, describe, load
 from vision.reject.modbus import ModbusOutput
 from vision.reject.schedule import Schedule
 
-PROFILE = """
-[camera]
-model = "any"
-[format]
-Width = 1280
-Height = 1024
-PixelFormat = "Mono8"
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "frames").mkdir()
-    (tmp_path / "camera.toml").write_text(PROFILE, encoding="utf-8")
-    return tmp_path
-
-
 TIMED = {"distance_mm": 600.0, "speed_mm_per_s": 1000.0}
 COUNTED = {"distance_mm": 600.0, "encoder_counts_per_mm": 10.0, "speed_max_mm_per_s": 1000.0}
 """A pack each 100 counts, that is each 10 mm; 10 packs/s, so 100 mm/s."""

@@ -97,23 +97,6 @@ unit_id = 2
 simulate_plc = true
 """
 
-PROFILE = """
-[camera]
-model = "any"
-[format]
-Width = 1280
-Height = 1024
-PixelFormat = "Mono8"
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    (tmp_path / "frames").mkdir()
-    (tmp_path / "camera.toml").write_text(PROFILE, encoding="utf-8")
-    (tmp_path / "a.cti").write_bytes(b"")
-    return tmp_path
-
 
 def load(folder: Path, text: str) -> LineConfig:
     path = folder / "line.toml"
