@@ -11,7 +11,10 @@ DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
 
 def main() -> int:
-    """The line for a minute, the floor of its overhead, then the decoder's table where the image sets are present; 1 when a limit of the line was missed."""
+    """The line for a minute, the floor of its overhead, the decoder's table where there are image sets.
+
+    Gives 1 when a limit of the line was missed.
+    """
     code = line.main([])
     print()
     wakeups.main([])
