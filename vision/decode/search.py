@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +79,7 @@ class Workspace:
     def array(self, name: str, shape: tuple[int, ...], dtype: Any) -> npt.NDArray[Any]:
         """A C-contiguous array of this shape and type, content unknown, valid until the same name is asked for again."""
         kind = np.dtype(dtype)
-        size = int(np.prod(shape)) * kind.itemsize
+        size = math.prod(shape) * kind.itemsize
         memory = self._memory.get(name)
         if memory is None or memory.size < size:
             memory = np.empty(size, np.uint8)
