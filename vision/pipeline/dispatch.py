@@ -1,10 +1,13 @@
-"""Carrying out what the ledger decides: messages to the children, and the slots that go with them."""
+"""Between the ledger and the children: their words become its events, what it decides becomes messages, and slots go with both.
+
+The line hands over what children say of triggers; who lives and who is started anew is not known here.
+"""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from vision.config import LineConfig
@@ -12,8 +15,28 @@ from vision.pipeline import actions as do
 from vision.pipeline.actions import Action
 from vision.pipeline.crew import Crew
 from vision.pipeline.ledger import Ledger
-from vision.pipeline.messages import Expect, Inspect, KeepImage, Key, Pass, Reject, Row, Slots, Write, row_of
+from vision.pipeline.messages import (
+    Ack,
+    Expect,
+    FrameMissing,
+    FrameReady,
+    ImageDone,
+    Inspect,
+    Inspected,
+    KeepImage,
+    Key,
+    Pass,
+    Reject,
+    Row,
+    Settled,
+    Slots,
+    Write,
+    row_of,
+)
 from vision.pipeline.pool import SlotOwners
+from vision.pipeline.process import Child
+from vision.pipeline.stats import LatencyHistogram, RateMeter
+from vision.types import Reason, Record
 
 log = logging.getLogger("line")
 
@@ -30,22 +53,27 @@ _UNWRITTEN_LIMIT = 20_000  # rows held for a recorder that does not answer: abou
 
 
 class Dispatch:
-    """Actions of the ledger to messages; knows who owns which slot.
+    """Words of children to the ledger, its actions to messages; knows who owns which slot.
 
-    overrun: in words, when more rows wait for the recorder than may; empty else.
+    claim: see Ledger. overrun: in words, when more rows wait for the recorder than may; empty else. last_frame_id: by station.
     """
 
-    def __init__(self, config: LineConfig, crew: Crew, ledger: Ledger) -> None:
+    def __init__(self, config: LineConfig, crew: Crew, claim: Callable[[Sequence[str]], tuple[Reason, ...]]) -> None:
         self._names = tuple(station.name for station in config.stations)
         self._inspector_count = config.inspectors
         self._slot_count = config.slots
         self._crew = crew
-        self._ledger = ledger
+        deadline_ns = int(config.deadline_ms * 1e6)
+        self.ledger = Ledger(self._names, deadline_ns, deadline_ns, claim, self._row_durable)
         self.owners = SlotOwners(config.slots)
         self._rows: list[tuple[int, Row]] = []  # decided, not yet sent to the recorder
         self._rows_due_ns = 0
         self._words_due_ns: int | None = None  # what is held for the rejectors must go then
-        self._row_age_ns = min(_ROW_AGE_NS, int(config.deadline_ms * 1e6) // 8)
+        self._row_age_ns = min(_ROW_AGE_NS, deadline_ns // 8)
+        self.last_frame_id: list[int | None] = [None] * len(self._names)
+        self.latency = LatencyHistogram()
+        self.rate = RateMeter()
+        self.inspect_cpu_ns = 0
         self.images_dropped = 0
         self.overrun = ""
         self._by_kind: dict[type, Callable[[Any], None]] = {
@@ -58,18 +86,99 @@ class Dispatch:
             do.DoKill: self._kill,
         }
 
-    def carry_out(self, actions: list[Action]) -> None:
-        for action in actions:
-            self._by_kind[type(action)](action)
+    # --- what children say ------------------------------------------------------------------------------------------------
+
+    def on_frame(self, child: Child, message: FrameReady) -> None:
+        station = child.index
+        self.last_frame_id[station] = message.frame_id
+        self.owners.give(message.slot, "ledger")
+        record = self._record(station, message.trigger, message.arrival_ns)
+        record.frame_id = message.frame_id
+        record.device_timestamp_ns = message.device_timestamp_ns
+        record.encoder_count = message.encoder_count
+        self._carry_out(self.ledger.frame(station, record, message.slot, message.generation, time.monotonic_ns()))
+
+    def on_missing(self, child: Child, message: FrameMissing) -> None:
+        station = child.index
+        if message.frame_id is not None:
+            self.last_frame_id[station] = message.frame_id
+        record = self._record(station, message.trigger, message.arrival_ns)
+        record.frame_id, record.detail, record.encoder_count = message.frame_id, message.detail, message.encoder_count
+        self._carry_out(self.ledger.missing(station, record, message.reason, time.monotonic_ns()))
+
+    def _record(self, station: int, trigger: int, arrival_ns: int) -> Record:
+        self.rate.add(time.monotonic())
+        utc_ns = time.time_ns() - (time.monotonic_ns() - arrival_ns)
+        return Record(self._names[station], trigger, (), arrival_ns, utc_ns, 0)
+
+    def on_inspected(self, child: Child, message: Inspected) -> None:
+        self.owners.give(self.ledger.slot_of(child.index), "ledger")
+        self.inspect_cpu_ns += message.cpu_ns
+        now_ns = time.monotonic_ns()
+        actions = self.ledger.inspected(
+            child.index, message.key, message.reasons, message.serials, message.symbols, message.inspect_ns, now_ns
+        )
+        self._carry_out(actions)
+
+    def on_ack(self, child: Child, message: Ack) -> None:
+        now_ns = time.monotonic_ns()
+        for station, trigger, revision in message.rows:
+            self._carry_out(self.ledger.durable((station, trigger), revision, now_ns))
+
+    def _row_durable(self, record: Record, now_ns: int) -> None:
+        if record.frame_id is not None or record.inspector >= 0:
+            self.latency.add(now_ns - record.arrival_ns)
+
+    def on_image_done(self, child: Child, message: ImageDone) -> None:
+        self._image_done(message.slot, message.kept)
+
+    def _image_done(self, slot: int, kept: bool) -> None:
+        self.owners.release(slot)
+        self.images_dropped += not kept
+
+    def on_settled(self, child: Child, message: Settled) -> None:
+        for trigger, accept in message.fates:
+            self._carry_out(self.ledger.settled((child.index, trigger), accept, time.monotonic_ns()))
+
+    # --- children that come and go ----------------------------------------------------------------------------------------
+
+    def ready(self, child: Child) -> None:
+        """A child can work now; a recorder is told again all that is not durable."""
+        if child.role == "inspector":
+            self._carry_out(self.ledger.inspector_ready(child.index, time.monotonic_ns()))
+        elif child.role == "recorder":
+            self._rows.clear()
+            self._carry_out(self.ledger.recorder_ready())
+        elif child.role == "rejector":
+            self.ledger.rejector_ready(child.index)
+
+    def lost(self, child: Child) -> None:
+        """A child is gone: what it held is ours again."""
+        now_ns = time.monotonic_ns()
+        if child.role == "inspector":
+            for slot in self.owners.owned_by("inspector", child.index):
+                self.owners.give(slot, "ledger")
+            self._carry_out(self.ledger.inspector_lost(child.index, f"{child.name} {child.ended}", now_ns))
+        elif child.role == "recorder":
+            self._rows.clear()
+            for slot in self.owners.owned_by("recorder"):
+                self._image_done(slot, kept=False)
+        elif child.role == "rejector":
+            self._carry_out(self.ledger.rejector_lost(child.index, now_ns))
+        elif child.role == "acquirer":
+            for slot in self.owners.owned_by("acquirer", child.index):
+                self.owners.release(slot)
+
+    # --- time -------------------------------------------------------------------------------------------------------------
 
     def next_ns(self) -> int | None:
-        """When send_held() must be called at the latest."""
-        if self._rows:
-            return self._rows_due_ns if self._words_due_ns is None else min(self._rows_due_ns, self._words_due_ns)
-        return self._words_due_ns
+        """When tick() must be called at the latest, None = nothing under way."""
+        times = (self.ledger.next_event_ns(), self._rows_due_ns if self._rows else None, self._words_due_ns)
+        return min((t for t in times if t is not None), default=None)
 
-    def send_held(self, now_ns: int) -> None:
-        """Sends what waited for company, where it is time."""
+    def tick(self, now_ns: int) -> None:
+        """Time went by: deadlines, hangs, and what waited for company goes where it is time."""
+        self._carry_out(self.ledger.tick(now_ns))
         rows_go = bool(self._rows) and now_ns >= self._rows_due_ns - _ROW_AGE_SLACK_NS
         if self._words_due_ns is not None and (rows_go or now_ns >= self._words_due_ns):
             # Before the rows: should the line die now, the rejector knows of every pack that has a row and was not passed.
@@ -80,17 +189,7 @@ class Dispatch:
             self._crew.send("recorder", 0, Write(tuple(self._rows)))
             self._rows.clear()
 
-    def forget_rows(self) -> None:
-        """The recorder is gone: the next one is told again all that is not durable."""
-        self._rows.clear()
-
-    def returned(self, slot: int) -> None:
-        """A slot came back from an acquirer or an inspector; the ledger says what becomes of it."""
-        self.owners.give(slot, "ledger")
-
-    def image_done(self, slot: int, kept: bool) -> None:
-        self.owners.release(slot)
-        self.images_dropped += not kept
+    # --- slots ------------------------------------------------------------------------------------------------------------
 
     @property
     def slots_free(self) -> int:
@@ -115,8 +214,8 @@ class Dispatch:
 
     def check(self) -> None:
         """The sums of the house: triggers, reasons, slots."""
-        self._ledger.check()
-        held = self._ledger.slots()
+        self.ledger.check()
+        held = self.ledger.slots()
         owned = set(self.owners.owned_by("ledger"))
         for inspector in range(self._inspector_count):
             owned.update(self.owners.owned_by("inspector", inspector))
@@ -124,6 +223,10 @@ class Dispatch:
         assert all(self.owners.owner[slot] == ("line", 0) for slot in self.owners.free), "a free slot has an owner"
 
     # --- the actions ------------------------------------------------------------------------------------------------------
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        for action in actions:
+            self._by_kind[type(action)](action)
 
     def _expect(self, action: do.DoExpect) -> None:
         self._say(action.key, Expect(action.key[1], action.arrival_ns, action.encoder_count))
@@ -141,7 +244,7 @@ class Dispatch:
             return
         now_ns = time.monotonic_ns()
         child.channel.hold(word)
-        if now_ns > self._ledger.entries[key].deadline_ns - _DEADLINE_NEAR_NS:
+        if now_ns > self.ledger.entries[key].deadline_ns - _DEADLINE_NEAR_NS:
             child.channel.release()
         elif self._words_due_ns is None:
             self._words_due_ns = now_ns + _WORD_AGE_NS
@@ -156,7 +259,7 @@ class Dispatch:
             due_ns = record.arrival_ns + self._row_age_ns
             self._rows_due_ns = min(self._rows_due_ns, due_ns) if self._rows else due_ns
             self._rows.append((action.key[0], row_of(record)))
-        if self._ledger.unwritten > _UNWRITTEN_LIMIT:
+        if self.ledger.unwritten > _UNWRITTEN_LIMIT:
             self.overrun = f"more than {_UNWRITTEN_LIMIT} rows wait for the recorder"
 
     def _release(self, action: do.DoRelease) -> None:

@@ -12,7 +12,6 @@ from vision.config import LineConfig
 from vision.pipeline.batch import Batch
 from vision.pipeline.crew import Crew
 from vision.pipeline.dispatch import Dispatch
-from vision.pipeline.ledger import Ledger
 from vision.pipeline.messages import (
     Ack,
     AllSettled,
@@ -35,8 +34,7 @@ from vision.pipeline.messages import (
 from vision.pipeline.pool import FramePool
 from vision.pipeline.process import CONTEXT, Child, Main
 from vision.pipeline.sources import Source
-from vision.pipeline.stats import LatencyHistogram, RateMeter, Status, Summary
-from vision.types import Record
+from vision.pipeline.stats import Status, Summary
 from vision.verdict.recipe import Recipe
 
 log = logging.getLogger("line")
@@ -78,16 +76,11 @@ class Line:
         self._frame_limit = frame_limit
         self._reject_ports = tuple(reject_ports) or (None,) * len(config.stations)
         self._names = tuple(station.name for station in config.stations)
-        deadline_ns = int(config.deadline_ms * 1e6)
-        self.ledger = Ledger(self._names, deadline_ns, deadline_ns, batch.serials.claim_all, self._row_durable)
         self.pool = FramePool(CONTEXT, config.slots, [source.shape for source in sources])
         self.crew = Crew(config.restart_count, config.restart_window_s, batch.logs)
-        self.dispatch = Dispatch(config, self.crew, self.ledger)
-        self.latency = LatencyHistogram()
-        self.rate = RateMeter()
+        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all)
+        self.ledger = self.dispatch.ledger
         self.trouble: dict[str, str] = {}  # what is wrong now, by who; empty = ready
-        self._inspect_cpu_ns = 0
-        self._last_frame_id: list[int | None] = [None] * len(self._names)
         self._ended = [False] * len(self._names)
         self._ready_told: bool | None = None
         self._rejects_in_row = [0] * len(self._names)
@@ -98,16 +91,16 @@ class Line:
         self._on: dict[type, Callable[[Child, Any], None]] = {
             Ready: self._on_ready,
             Failed: self._on_failed,
-            FrameReady: self._on_frame,
-            FrameMissing: self._on_missing,
+            FrameReady: self.dispatch.on_frame,
+            FrameMissing: self.dispatch.on_missing,
             CameraLost: self._on_camera_lost,
             Ended: self._on_ended,
-            Inspected: self._on_inspected,
+            Inspected: self.dispatch.on_inspected,
             Settled: self._on_settled,
             OutputState: self._on_output_state,
             SetOutput: self._on_set_output,
-            Ack: self._on_ack,
-            ImageDone: self._on_image_done,
+            Ack: self.dispatch.on_ack,
+            ImageDone: self.dispatch.on_image_done,
             RecorderTrouble: self._on_recorder_trouble,
         }
 
@@ -193,9 +186,9 @@ class Line:
 
     def _turn(self, timeout_s: float) -> None:
         now_ns = time.monotonic_ns()
-        for next_ns in (self.ledger.next_event_ns(), self.dispatch.next_ns()):
-            if next_ns is not None:
-                timeout_s = min(timeout_s, (next_ns - now_ns) / 1e9)
+        next_ns = self.dispatch.next_ns()
+        if next_ns is not None:
+            timeout_s = min(timeout_s, (next_ns - now_ns) / 1e9)
         restart_in_s = self.crew.next_restart_in_s(time.monotonic())
         if restart_in_s is not None:
             timeout_s = min(timeout_s, restart_in_s)
@@ -205,8 +198,7 @@ class Line:
             else:
                 self._on[type(message)](child, message)
         now_ns = time.monotonic_ns()
-        self.dispatch.carry_out(self.ledger.tick(now_ns))
-        self.dispatch.send_held(now_ns)
+        self.dispatch.tick(now_ns)
         self.crew.restart_due(time.monotonic())
         self.dispatch.give_slots()
         self._tell()
@@ -237,14 +229,10 @@ class Line:
         self.trouble.pop(child.name, None)
         if message.detail:
             log.info("%s: %s", child.name, message.detail)
-        if child.role == "inspector":
-            self.dispatch.carry_out(self.ledger.inspector_ready(child.index, time.monotonic_ns()))
-        elif child.role == "recorder":
+        self.dispatch.ready(child)
+        if child.role == "recorder":
             self.trouble.pop("recorder", None)
-            self.dispatch.forget_rows()
-            self.dispatch.carry_out(self.ledger.recorder_ready())
         elif child.role == "rejector":
-            self.ledger.rejector_ready(child.index)
             self._ready_told = None
 
     def _on_failed(self, child: Child, message: Failed) -> None:
@@ -255,29 +243,6 @@ class Line:
         elif not self._fatal:
             self._fatal = message.detail
 
-    def _on_frame(self, child: Child, message: FrameReady) -> None:
-        station = child.index
-        self._last_frame_id[station] = message.frame_id
-        self.dispatch.returned(message.slot)
-        record = self._record(station, message.trigger, message.arrival_ns)
-        record.frame_id = message.frame_id
-        record.device_timestamp_ns = message.device_timestamp_ns
-        record.encoder_count = message.encoder_count
-        self.dispatch.carry_out(self.ledger.frame(station, record, message.slot, message.generation, time.monotonic_ns()))
-
-    def _on_missing(self, child: Child, message: FrameMissing) -> None:
-        station = child.index
-        if message.frame_id is not None:
-            self._last_frame_id[station] = message.frame_id
-        record = self._record(station, message.trigger, message.arrival_ns)
-        record.frame_id, record.detail, record.encoder_count = message.frame_id, message.detail, message.encoder_count
-        self.dispatch.carry_out(self.ledger.missing(station, record, message.reason, time.monotonic_ns()))
-
-    def _record(self, station: int, trigger: int, arrival_ns: int) -> Record:
-        self.rate.add(time.monotonic())
-        utc_ns = time.time_ns() - (time.monotonic_ns() - arrival_ns)
-        return Record(self._names[station], trigger, (), arrival_ns, utc_ns, 0)
-
     def _on_camera_lost(self, child: Child, message: CameraLost) -> None:
         self.trouble[child.name] = f"camera of {self._names[child.index]} lost: {message.detail}"
         log.warning("%s", self.trouble[child.name])
@@ -285,18 +250,9 @@ class Line:
     def _on_ended(self, child: Child, message: Ended) -> None:
         self._ended[child.index] = True
 
-    def _on_inspected(self, child: Child, message: Inspected) -> None:
-        self.dispatch.returned(self.ledger.slot_of(child.index))
-        self._inspect_cpu_ns += message.cpu_ns
-        now_ns = time.monotonic_ns()
-        actions = self.ledger.inspected(
-            child.index, message.key, message.reasons, message.serials, message.symbols, message.inspect_ns, now_ns
-        )
-        self.dispatch.carry_out(actions)
-
     def _on_settled(self, child: Child, message: Settled) -> None:
-        for trigger, accept in message.fates:
-            self.dispatch.carry_out(self.ledger.settled((child.index, trigger), accept, time.monotonic_ns()))
+        self.dispatch.on_settled(child, message)
+        for _, accept in message.fates:
             self._rejects_in_row[child.index] = 0 if accept else self._rejects_in_row[child.index] + 1
         limit = self.config.stations[child.index].reject.consecutive_rejects_stop
         if limit and self._rejects_in_row[child.index] >= limit and not self._fatal:
@@ -315,14 +271,6 @@ class Line:
     def _on_set_output(self, child: Child, message: SetOutput) -> None:
         self.crew.send("acquirer", child.index, message)
 
-    def _on_ack(self, child: Child, message: Ack) -> None:
-        now_ns = time.monotonic_ns()
-        for station, trigger, revision in message.rows:
-            self.dispatch.carry_out(self.ledger.durable((station, trigger), revision, now_ns))
-
-    def _on_image_done(self, child: Child, message: ImageDone) -> None:
-        self.dispatch.image_done(message.slot, message.kept)
-
     def _on_recorder_trouble(self, child: Child, message: RecorderTrouble) -> None:
         if message.detail:
             if "recorder" not in self.trouble:
@@ -331,30 +279,13 @@ class Line:
         else:
             self.trouble.pop("recorder", None)
 
-    def _row_durable(self, record: Record, now_ns: int) -> None:
-        if record.frame_id is not None or record.inspector >= 0:
-            self.latency.add(now_ns - record.arrival_ns)
-
     # --- deaths -------------------------------------------------------------------------------------------------------------
 
     def _on_gone(self, child: Child) -> None:
         """A child's channel is at its end: what it held is ours again, and it is started anew within its budget."""
-        now_ns = time.monotonic_ns()
-        if child.role == "inspector":
-            for slot in self.dispatch.owners.owned_by("inspector", child.index):
-                self.dispatch.returned(slot)
-            self.dispatch.carry_out(self.ledger.inspector_lost(child.index, f"{child.name} {child.ended}", now_ns))
-        elif child.role == "recorder":
-            self.dispatch.forget_rows()
-            for slot in self.dispatch.owners.owned_by("recorder"):
-                self.dispatch.image_done(slot, kept=False)
-        elif child.role == "rejector":
-            self.dispatch.carry_out(self.ledger.rejector_lost(child.index, now_ns))
-            if self.config.stations[child.index].reject.output == "camera_line":
-                self.crew.send("acquirer", child.index, SetOutput(False))  # a dead rejector ends no pulse
-        elif child.role == "acquirer":
-            for slot in self.dispatch.owners.owned_by("acquirer", child.index):
-                self.dispatch.owners.release(slot)
+        self.dispatch.lost(child)
+        if child.role == "rejector" and self.config.stations[child.index].reject.output == "camera_line":
+            self.crew.send("acquirer", child.index, SetOutput(False))  # a dead rejector ends no pulse
         if self._stopping or (child.role == "acquirer" and self._ended[child.index]):
             return
         camera_lost = child.role == "acquirer" and child.name in self.trouble
@@ -378,7 +309,7 @@ class Line:
             self._sources[station],
             str(self.batch.logs),
             self.ledger.last_trigger[station],
-            self._last_frame_id[station],
+            self.dispatch.last_frame_id[station],
             self._frame_limit,
         )
 
@@ -399,9 +330,9 @@ class Line:
         return Status(
             state=self.state(),
             seconds=now - self._began,
-            rate_hz=self.rate.now_hz(now),
+            rate_hz=self.dispatch.rate.now_hz(now),
             counts=self.ledger.counts,
-            latency_ms=self.latency.as_dict(),
+            latency_ms=self.dispatch.latency.as_dict(),
             inspectors_ready=sum(c.ready for c in self.crew.of("inspector")),
             slots_free=self.dispatch.slots_free,
             slots=self.config.slots,
@@ -413,13 +344,13 @@ class Line:
 
     def _summary(self, cpu: dict[str, float]) -> Summary:
         frames = max(1, self.ledger.counts.triggered)
-        inspecting = self._inspect_cpu_ns / 1e9
+        inspecting = self.dispatch.inspect_cpu_ns / 1e9
         cpu = {**cpu, "inspector": max(0.0, cpu.get("inspector", 0.0) - inspecting)}
         per_frame = {role: round(seconds * 1e3 / frames, 3) for role, seconds in sorted(cpu.items())}
         return Summary(
             counts=self.ledger.counts,
-            rate_hz=self.rate.mean_hz(),
-            latency_ms=self.latency.as_dict(),
+            rate_hz=self.dispatch.rate.mean_hz(),
+            latency_ms=self.dispatch.latency.as_dict(),
             results=str(self.batch.folder),
             restarts=self.crew.restarts,
             images_dropped=self.dispatch.images_dropped,
