@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import hypot, sqrt
+from math import hypot, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,9 @@ SHORTEST = 14.0
 
 PITCH_LEAST = 1.5
 """Smallest module pitch, in pixels of the picture."""
+
+STRETCH_MOST, STRETCH_PRICE = 1.1, 0.05
+"""Largest ratio of the pitches of the two axes, as its logarithm, and what it costs of a finder's score."""
 
 SAMPLES = (48, 96, 192, 384)
 """Places of a profile along a side: the first of these that are three to a module, or the last."""
@@ -192,7 +195,8 @@ def rank_turns(
         for n in range(shapes.shape[0]):
             u, v = shapes[n, 0], shapes[n, 1]
             pitch_u, pitch_v = wide / counts[u], tall / counts[v]
-            if pitch_u > 1.33 * pitch_v or pitch_v > 1.33 * pitch_u:
+            stretch = abs(log(pitch_u / pitch_v))
+            if stretch > STRETCH_MOST:
                 continue
             across = _dashes(waves, dashed_u, u, light)
             if across < least_dashed:
@@ -201,7 +205,7 @@ def rank_turns(
             if up < least_dashed:
                 continue
             solid = _solid(waves, dashed_u, solid_u, u, light) + _solid(waves, dashed_v, solid_v, v, light)
-            score = 0.4 * (across + up) + 0.1 * solid - 1.0 / sqrt(counts[u] + counts[v])
+            score = 0.4 * (across + up) + 0.1 * solid - 1.0 / sqrt(counts[u] + counts[v]) - STRETCH_PRICE * stretch
             if score < least:
                 continue
             count = _insert(outline, light, turn, counts[u], counts[v], score, count, out)

@@ -56,7 +56,7 @@ def inspect(
     _require_known(standard, edition)
     try:
         setup = Setup(standard, edition, aperture, mm_per_px, white, black)
-        search = Search(second_opinion_ms=second_opinion_ms)
+        search = Search(rescues=True, second_opinion_ms=second_opinion_ms)
     except ValueError as error:
         words = str(error).replace("mm_per_px", "--mm-per-px")
         raise ConfigError(f"the call: --{words}") from None

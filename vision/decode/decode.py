@@ -16,6 +16,7 @@ from vision.decode.regions import covers
 from vision.decode.sample import judged, module_greys
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SymbolSize, size_of
+from vision.decode.views import View, plain, rescues
 from vision.types import CodewordCounts, Modules, Pixels, Reading, Symbol
 
 SHARPEN = (0.0, 0.12, 0.25)
@@ -30,9 +31,6 @@ FINDER_HOPELESS = 6.0
 SIDE_WRONG = 0.1
 """Share of wrong modules on a side above which a finder that could not be read is not reported; half of it on the whole finder."""
 
-SMALL = 256
-"""Longest side in pixels below which a picture is enlarged before it is searched."""
-
 Found = tuple[Symbol, Modules, Reading | None]
 
 
@@ -46,41 +44,46 @@ def decode(pixels: Pixels, search: Search, work: Workspace) -> list[Found]:
         raise ValueError(f"a frame is (height, width) uint8, not {pixels.shape} {pixels.dtype}")
     if min(pixels.shape) < 8:
         return []
-    frame, factor, margin = _roomy(np.ascontiguousarray(pixels))
-    found = _decode_frame(frame, search, work)
-    if search.second_opinion_ms > 0 and sum(entry[2] is not None for entry in found) < (search.symbol_count or 1):
-        found = _asked(frame, found, search, work)
-    if factor > 1 or margin:
-        found = [(_in_small(symbol, factor, margin), modules, reading) for symbol, modules, reading in found]
+    picture = np.ascontiguousarray(pixels)
+    first = plain(picture)
+    found = _searched(first, search, work, [])
+    if search.rescues:
+        for view in rescues(picture, work):
+            if search.symbol_count is not None and _read_count(found) >= search.symbol_count:
+                break
+            found = _searched(view, search, work, found)
+    if search.second_opinion_ms > 0 and _read_count(found) < (search.symbol_count or 1):
+        found = _asked(first, found, search, work)
     return _reading_order(found)
 
 
-def _roomy(pixels: Pixels) -> tuple[Pixels, int, int]:
-    """A small picture enlarged by a whole factor with a margin (in enlarged pixels) around: (picture, factor, margin).
-
-    A crop or a rendering may end at the symbol's side and have modules of one pixel; a camera frame is left as it is.
-    """
-    if max(pixels.shape) >= SMALL:
-        return pixels, 1, 0
-    factor = min(8, -(-SMALL // max(pixels.shape)))
-    rim = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
-    around = int(np.median(rim)) if float(rim.std()) < 16 else int(pixels.max())
-    margin = 3 * factor + 8
-    return np.pad(pixels.repeat(factor, axis=0).repeat(factor, axis=1), margin, constant_values=around), factor, margin
+def _read_count(found: list[Found]) -> int:
+    return sum(reading is not None for _, _, reading in found)
 
 
-def _in_small(symbol: Symbol, factor: int, margin: int) -> Symbol:
-    """The symbol with its grid in the pixels of the picture before `_roomy`."""
-    return Symbol((symbol.grid - margin + 0.5) / factor - 0.5, symbol.inverted, symbol.mirrored)
+def _searched(view: View, search: Search, work: Workspace, known: list[Found]) -> list[Found]:
+    """What is known of a picture and what else is read in one of its views; what was read there stands for what was only found."""
+    read = [entry for entry in known if entry[2] is not None]
+    if read and search.symbol_count is not None:
+        search = replace(search, symbol_count=search.symbol_count - len(read))
+    new: list[Found] = []
+    for symbol, modules, reading in _decode_view(view, search, work, [view.corners(symbol) for symbol, _, _ in read]):
+        if view.name and reading is None:
+            continue
+        entry = view.in_picture(symbol), modules, replace(reading, rescue=view.name) if reading and view.name else reading
+        if not _twice(entry[0], read):
+            new.append(entry)
+    read += new
+    return read + [entry for entry in known if entry[2] is None and not _twice(entry[0], read)]
 
 
-def _decode_frame(frame: Pixels, search: Search, work: Workspace) -> list[Found]:
-    """All symbols of a frame, those that were read first."""
-    effort = Effort(search.units)
-    taken: list[npt.NDArray[np.float64]] = []
+def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.NDArray[np.float64]]) -> list[Found]:
+    """All symbols of a view but those already taken (their corners there), those that were read first."""
+    frame, effort = view.pixels, Effort(search.units)
+    rim = view.margin if view.name else 0
     read: list[Found] = []
     unread: list[tuple[float, Found]] = []
-    for candidate in candidates(frame, search, work, effort, taken):
+    for candidate in candidates(frame, search, work, effort, taken, rim):
         result, doubt = _attempt(frame, candidate, work, effort)
         if result is not None:
             if not _twice(result[0], read):
@@ -99,17 +102,19 @@ def _decode_frame(frame: Pixels, search: Search, work: Workspace) -> list[Found]
     return read
 
 
-def _asked(frame: Pixels, found: list[Found], search: Search, work: Workspace) -> list[Found]:
+def _asked(view: View, found: list[Found], search: Search, work: Workspace) -> list[Found]:
     """The findings with what libdmtx can add: places where our own sampling then passes error correction."""
     read = [entry for entry in found if entry[2] is not None]
-    for hint in work.second_opinion.ask(frame, search.symbol_count or 1, search.second_opinion_ms):
+    for hint in work.second_opinion.ask(view.pixels, search.symbol_count or 1, search.second_opinion_ms):
         for inverted in (False, True):
             if search.polarity == ("dark" if inverted else "light"):
                 continue
             candidate = Candidate(hint.quad, hint.columns, hint.rows, inverted, 0.0)
-            result, _ = _attempt(frame, candidate, work, Effort(search.units))
-            if result is not None and not _twice(result[0], read):
-                symbol, modules, reading = result
+            result, _ = _attempt(view.pixels, candidate, work, Effort(search.units))
+            if result is None:
+                continue
+            symbol, modules, reading = view.in_picture(result[0]), result[1], result[2]
+            if not _twice(symbol, read):
                 read.append((symbol, modules, replace(reading, rescue="libdmtx") if reading else None))
                 break
     return read + [entry for entry in found if entry[2] is None and not _twice(entry[0], read)]

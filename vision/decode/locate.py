@@ -15,7 +15,7 @@ from kernels.finders import find_finders, wave_table
 from kernels.lines import STRIP
 from kernels.patterns import comb_scores, match_clocks
 from kernels.sampling import edge_profile
-from vision.decode.regions import Region, alike, beside, covers, pyramid, regions, settled
+from vision.decode.regions import Region, alike, beside, covers, pyramid, reaches, regions, settled
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SIZES, size_of
 from vision.types import Pixels
@@ -47,11 +47,14 @@ DASHED_LEAST = 0.25
 FINDER_LEAST = 0.1
 """Score of a finder at first sight below which it is dropped."""
 
-CLOCK_LEAST = 0.1
+CLOCK_LEAST = 0.42
 """Agreement of the dashed sides below which a hypothesis is dropped."""
 
 CLOCK_SURE = 0.65
 """Agreement with which a hypothesis is tried before the others are looked at."""
+
+GUESS_SURE = 0.5
+"""Agreement with which a guess at the far ends of two solid sides is tried before further guesses are made."""
 
 CLOCK_ALIKE = 0.3
 """Agreement with which a hypothesis is tried in a place like that of a symbol already read."""
@@ -78,11 +81,17 @@ class Candidate:
 
 
 def candidates(
-    pixels: Pixels, search: Search, work: Workspace, effort: Effort, taken: list[npt.NDArray[np.float64]]
+    pixels: Pixels,
+    search: Search,
+    work: Workspace,
+    effort: Effort,
+    taken: list[npt.NDArray[np.float64]],
+    rim: int = 0,
 ) -> Iterator[Candidate]:
     """Candidates of a frame, lazily: first what is beyond doubt in any region, then the doubtful, region by region.
 
     taken: corners (4, 2) of the symbols already read (the caller adds to it); what they cover is skipped.
+    rim: > 0 = only regions that reach into so many pixels along the border are looked at.
     """
     shapes = shapes_of(search.sizes)
     levels = pyramid(pixels, work)
@@ -99,6 +108,8 @@ def candidates(
         waiting = deque(regions(levels[k], float(2**k), work))
         while waiting:
             region = waiting.popleft()
+            if rim and not reaches(region, pixels.shape, rim):
+                continue
             if settled(region, taken) or (effort.last and not alike(region, taken, 2.0**k)):
                 continue
             if quota < 1.0 or not effort.spend(REGION_PRICE):
@@ -119,19 +130,25 @@ def candidates(
             if not effort.spend(CANDIDATE_PRICE):
                 return
             yield candidate
-    for region, corners in doubtful:
-        if settled(region, taken):
-            continue
-        guesses: list[Candidate] = []
-        for corner in corners:
+    pool: list[Candidate] = []
+    for rank in range(PAIRS):
+        for region, corners in doubtful:
+            if rank >= len(corners) or settled(region, taken):
+                continue
             if not effort.spend(GUESS_PRICE):
+                break
+            for guess in _hypotheses(pixels, corners[rank], shapes, work):
+                if guess.score < GUESS_SURE:
+                    pool.append(guess)
+                elif not _taken(guess, taken):
+                    if not effort.spend(CANDIDATE_PRICE):
+                        return
+                    yield guess
+    for candidate in sorted(pool, key=lambda candidate: -candidate.score):
+        if not _taken(candidate, taken):
+            if not effort.spend(CANDIDATE_PRICE):
                 return
-            guesses.extend(_hypotheses(pixels, corner, shapes, work))
-        for candidate in sorted(guesses, key=lambda candidate: -candidate.score)[:PAIRS]:
-            if not _taken(candidate, taken):
-                if not effort.spend(CANDIDATE_PRICE):
-                    return
-                yield candidate
+            yield candidate
 
 
 def _look_into(
@@ -346,7 +363,7 @@ def _hypotheses(picture: Pixels, solid: npt.NDArray[np.float64], shapes: Shapes,
     up_pitches = _pitches(picture, corner, upright_end, level_end, work)
     for pitch_u in _pitches(picture, corner, level_end, upright_end, work) if up_pitches else []:
         for pitch_v in up_pitches:
-            if not 0.7 < pitch_u / pitch_v < 1.43:
+            if not 0.25 < pitch_u / pitch_v < 4.0:
                 continue
             u, v = shapes.modules[:, 0] * (pitch_u / wide), shapes.modules[:, 1] * (pitch_v / tall)
             fits = (u > 0.4) & (u < 1.3) & (v > 0.4) & (v < 1.3)

@@ -102,6 +102,13 @@ def _ranked(parts: npt.NDArray[np.float64], scale: float) -> list[Region]:
     return [Region(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
 
 
+def reaches(region: Region, shape: tuple[int, ...], rim: int) -> bool:
+    """Whether a region of a picture (height, width) reaches into the pixels along its border."""
+    cosine, sine = abs(math.cos(region.angle)), abs(math.sin(region.angle))
+    x, y = (region.width * cosine + region.height * sine) / 2, (region.width * sine + region.height * cosine) / 2
+    return min(region.x - x, region.y - y, shape[1] - 1 - region.x - x, shape[0] - 1 - region.y - y) < rim
+
+
 def settled(region: Region, taken: list[npt.NDArray[np.float64]]) -> bool:
     """Whether symbols already read fill a third of a region or cover its centre."""
     filled = 0.0

@@ -26,6 +26,8 @@ class Search:
         1; a unit is about 0.05 ms.
     extra_effort: work units for one code too many, spent on the most promising places once symbol_count symbols were read;
         0 = the search ends there. Only what is read counts as one too many: printed text can look like a finder.
+    rescues: whether a picture that was not fully read is searched again, with the same budget each time: at twice its size, with a
+        light border, without specks. For pictures of unknown origin; a station's camera is set up so that it needs none.
     second_opinion_ms: time libdmtx may take for a frame that was not fully read, in milliseconds; 0 = it is not asked.
     """
 
@@ -34,6 +36,7 @@ class Search:
     sizes: tuple[tuple[int, int], ...] | None = None
     effort: int = 600
     extra_effort: int = 0
+    rescues: bool = False
     second_opinion_ms: float = 0.0
 
     @property

@@ -1,0 +1,77 @@
+"""Other views of a picture: what is too small, cut too close or too speckled for the plain search is read in one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kernels.reduce import enlarge
+from vision.decode.search import Workspace
+from vision.types import Pixels, Symbol
+
+SMALL = 256
+"""Longest side in pixels below which a picture is enlarged before it is searched."""
+
+ENLARGED_MOST = 8_000_000
+"""Pixels of a picture above which it is not searched once more at twice its size."""
+
+RIM = 32
+"""Light pixels put around a picture that ends at the sides of its symbol."""
+
+SPECKLE, SPECKLED = 40, 0.003
+"""Grey levels by which a speck differs from the median of its neighbours, and the share of such that calls for it."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A picture enlarged by a whole factor, with a margin around it, in pixels of the view.
+
+    name: what it is called where it made a symbol readable; empty = nothing out of the ordinary.
+    """
+
+    pixels: Pixels
+    factor: int = 1
+    margin: int = 0
+    name: str = ""
+
+    def corners(self, symbol: Symbol) -> npt.NDArray[np.float64]:
+        """Where the corners (4, 2) of a symbol of the picture lie in the view."""
+        return (symbol.corners + 0.5) * self.factor - 0.5 + self.margin
+
+    def in_picture(self, symbol: Symbol) -> Symbol:
+        """A symbol of the view with its grid in pixels of the picture."""
+        if self.factor == 1 and not self.margin:
+            return symbol
+        return Symbol((symbol.grid - self.margin + 0.5) / self.factor - 0.5, symbol.inverted, symbol.mirrored)
+
+
+def plain(pixels: Pixels) -> View:
+    """The view that is searched first: the picture, but a small one enlarged with a margin around.
+
+    A crop or a rendering may end at the symbol's side and have modules of one pixel; a camera frame is left as it is.
+    """
+    if max(pixels.shape) >= SMALL:
+        return View(pixels)
+    factor = min(8, -(-SMALL // max(pixels.shape)))
+    rim = np.concatenate((pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]))
+    around = int(np.median(rim)) if float(rim.std()) < 16 else int(pixels.max())
+    margin = 3 * factor + 8
+    return View(np.pad(pixels.repeat(factor, axis=0).repeat(factor, axis=1), margin, constant_values=around), factor, margin)
+
+
+def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
+    """The views in which a picture is searched once more, in the order of what they bring."""
+    if max(pixels.shape) < SMALL:
+        return
+    if pixels.size <= ENLARGED_MOST:
+        twice = work.array("twice", (2 * pixels.shape[0], 2 * pixels.shape[1]), np.uint8)
+        enlarge(pixels, twice)
+        yield View(twice, 2, 0, "enlarged")
+    yield View(np.pad(pixels, RIM, constant_values=255), 1, RIM, "bordered")
+    median = cv2.medianBlur(pixels, 3)
+    if np.count_nonzero(cv2.absdiff(pixels, median) > SPECKLE) > SPECKLED * pixels.size:
+        yield View(median, 1, 0, "despeckled")
