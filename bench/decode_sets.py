@@ -1,8 +1,9 @@
-"""Read rates and times of the decoder over image sets, beside zxing-cpp: `python -m bench.decode_sets [../shared/data]`.
+"""Read rates and times of the decoder over image sets, beside its peers: `python -m bench.decode_sets [../shared/data]`.
 
 The sets are described in the data folder's README; truth is in line/truth.csv and photo/manifest.csv. A read counts when
-its text is expected; where nothing is expected by name, when a peer read the same; a text that contradicts
-what is expected is a misread.
+its text is expected; where nothing is expected by name, every read counts, and one that no other reader made is listed to be looked
+at. A text that contradicts what is expected is a misread; so is one that another reader read otherwise at the same place, unless
+the truth says that it was the other one.
 """
 
 from __future__ import annotations
@@ -20,9 +21,39 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vision.decode.decode import decode
-from vision.decode.search import Search, Workspace
+from vision.decode.codewords import correct, finder_bits
+from vision.decode.decode import FINDER_LEAST, SHARPEN, decode
+from vision.decode.grid import fit_grid
+from vision.decode.locate import candidates
+from vision.decode.sample import judged, module_greys
+from vision.decode.search import Effort, Search, Workspace
+from vision.decode.symbol_sizes import size_of
+from vision.decode.views import plain as plain_view
+from vision.decode.views import rescues
 from vision.types import Pixels
+
+PHOTOS = ("zxingcpp_dm1", "zxingcpp_dm2", "zxing_java", "libdmtx_siemens", "slamy", "dls_blue", "rf_dtmx", "rf_san")
+NEGATIVES = ("neg_falsepositives", "neg_othersym")
+FAMILIES = {
+    "line": ("L0", "L1", "L2", "L3", "N"),
+    "trays": ("ML0", "ML1", "ML2"),
+    "photo": PHOTOS,
+    "web": ("rf_dtmx", "rf_san"),
+    "negative": NEGATIVES,
+}
+"""Names that stand for several sets."""
+
+OTHER_PRINT = "the source's truth is of another picture: every reader that reads it reads one and the same other text"
+WRONG_TRUTH = {f"libdmtx_siemens/siemens_013_{kind}.png": OTHER_PRINT for kind in "8acf"} | {
+    "dls_blue/puck1_02.png": "ten texts of another puck: no reader reads any of them, and the readers agree on what they read",
+}
+"""Pictures whose texts in the manifest are wrong, and why: what their peers read stands for them, and the count of symbols."""
+
+LIBDMTX_MS = 2000
+"""Time libdmtx is given for a picture, in milliseconds."""
+
+CHARACTER_SETS = (*(f"iso8859-{part}" for part in (*range(1, 12), *range(13, 17))), "utf-8", "shift_jis", "cp1251", "cp1252")
+"""What an extended channel interpretation can switch to, as far as the sets have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,18 +67,33 @@ class Picture:
     count: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a reader read: payload, symbology identifier, centre in pixels, which rescue it took, the reader's own text if any."""
+
+    payload: bytes
+    identifier: str
+    x: float
+    y: float
+    rescue: str = ""
+    text: str = ""
+
+
 @dataclass(slots=True)
 class Tally:
-    """What one reader made of one set. cpu_ms: CPU time of each image."""
+    """What one reader made of one set. cpu_ms: CPU time of each image; rescued: reads by the rescue they took."""
 
     images: int = 0
     symbols: int = 0
     read: int = 0
     misread: list[str] = field(default_factory=list)
-    unknown: list[str] = field(default_factory=list)
+    unconfirmed: list[str] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     unread: int = 0
     cpu_ms: list[float] = field(default_factory=list)
+    rescued: Counter[str] = field(default_factory=Counter)
+    texts: dict[str, Counter[str]] = field(default_factory=dict)
+    steps: Counter[str] = field(default_factory=Counter)
 
 
 def pictures(root: Path) -> Iterator[Picture]:
@@ -58,15 +104,15 @@ def pictures(root: Path) -> Iterator[Picture]:
             yield Picture(root / "line" / row["file"], row["file"].split("_")[0], texts, [], len(texts))
     with (root / "photo" / "manifest.csv").open(newline="") as lines:
         for row in csv.DictReader(lines):
-            negative = row["set"].startswith("neg_")
             expected = json.loads(row["expected"]) if row["expected"] else None
             peers = json.loads(row["read_by_peers"]) if row["read_by_peers"] else []
             count = int(row["symbols"]) if row["symbols"] else None
-            yield Picture(root / "photo" / row["file"], row["set"], [] if negative else expected, peers, 0 if negative else count)
-
-
-Code = tuple[bytes, str]
-"""Payload and symbology identifier."""
+            if row["set"] in NEGATIVES:
+                expected, count = [], 0
+            elif row["file"] in WRONG_TRUTH:
+                # Where the peers read all there is, they are the truth; else what they did not read stays unknown.
+                expected = peers if len(peers) == count else None
+            yield Picture(root / "photo" / row["file"], row["set"], expected, peers, count)
 
 
 def plain(text: str) -> str:
@@ -74,37 +120,76 @@ def plain(text: str) -> str:
     return text.replace("\r\n", "\n").replace("<GS>", "\x1d").strip("\x1d")
 
 
+def bare(text: str) -> str:
+    """A text without control characters: some readers leave separators out, and the manifest has what they gave."""
+    return "".join(character for character in text if character >= " ")
+
+
 def texts_of(payload: bytes) -> set[str]:
     """The texts a payload can stand for: the symbol does not say which character set was meant."""
-    texts = {payload.decode("latin-1")}
+    texts = {plain(payload.decode("latin-1"))}
     with suppress(UnicodeDecodeError):
-        texts.add(payload.decode("utf-8"))
+        texts.add(plain(payload.decode("utf-8")))
     return texts
 
 
-def count(tally: Tally, picture: Picture, payloads: list[Code], unread: int, cpu_ms: float) -> None:
-    """Adds one image to a tally."""
+def says(code: Code, text: str) -> bool:
+    """Whether a code can stand for a text; one with extended channel interpretations may change its character set anywhere."""
+    if text in texts_of(code.payload) or text == plain(code.text):
+        return True
+    if code.identifier[-1:] not in "456":
+        return False
+    ends = {0}
+    for character in text:
+        after = set()
+        for name in CHARACTER_SETS:
+            with suppress(UnicodeEncodeError):
+                coded = character.encode(name)
+                after |= {end + len(coded) for end in ends if code.payload.startswith(coded, end)}
+        ends = after
+    return len(code.payload) in ends
+
+
+def count(tally: Tally, picture: Picture, codes: list[Code], others: list[Code], unread: int, cpu_ms: float) -> None:
+    """Adds one image to a tally; others: what the other readers read in it in the same run."""
     tally.images += 1
     tally.unread += unread
     tally.cpu_ms.append(cpu_ms)
-    known = Counter(plain(text) for text in (picture.expected if picture.expected else picture.peers))
-    others = {plain(text) for text in picture.peers}
-    tally.symbols += sum(known.values()) if known else (picture.count or 0)
-    for payload, identifier in payloads:
-        hit = next((text for text in map(plain, texts_of(payload)) if known[text]), None)
-        if hit is None and texts_of(payload) & others:
-            # The source's truth is wrong where peers agree on another text: some expected one is this one.
-            hit = next((text for text, left in known.items() if left), None)
-        if hit is not None:
-            known[hit] -= 1
-            tally.read += 1
-        elif identifier[-1:] not in "456" and picture.expected is not None and (picture.expected or picture.count == 0):
-            # Under an extended channel interpretation the bytes alone are no text to compare.
-            tally.misread.append(f"{picture.path.name}: {payload!r}")
-        else:
-            tally.unknown.append(f"{picture.path.name}: {payload!r}")
-    if known.total():
-        tally.missed.append(picture.path.name)
+    name = picture.path.name
+    # Texts are compared as what they are known by: the truth's, or the plain one of the payload.
+    seen = Counter(bare(min(texts_of(code.payload))) for code in codes)
+    if picture.expected is not None:
+        left = Counter(map(plain, picture.expected))
+        tally.symbols += left.total()
+        seen = Counter()
+        for code in codes:
+            hit = next((text for text in left if left[text] and says(code, text)), None)
+            if hit is None:
+                tally.misread.append(f"{name}: {code.payload!r}")
+                continue
+            left[hit] -= 1
+            seen[bare(hit)] += 1
+            tally.rescued[code.rescue] += 1
+        if left.total():
+            tally.missed.append(name)
+    else:
+        known = {bare(text) for text in picture.peers} | {bare(text) for code in others for text in texts_of(code.payload)}
+        for code in codes:
+            tally.rescued[code.rescue] += 1
+            if not set(map(bare, texts_of(code.payload))) & known:
+                reach = 8.0  # pixels: two readers' centres of one symbol
+                against = [other for other in others if abs(other.x - code.x) + abs(other.y - code.y) < reach]
+                what = f"{name}: {code.payload!r}"
+                if against:
+                    tally.misread.append(f"{what} where another reads {against[0].payload!r}")
+                else:
+                    tally.unconfirmed.append(what)
+        own = {bare(text) for code in codes for text in texts_of(code.payload)}
+        if known - own or len(codes) < (picture.count or 0):
+            tally.missed.append(name)
+        tally.symbols += max(picture.count or 0, len(codes))
+    tally.read += seen.total()
+    tally.texts[name] = seen
 
 
 Reader = Callable[[Pixels, Picture], tuple[list[Code], int]]
@@ -114,71 +199,213 @@ LINE_EFFORT = 64
 """Work units per expected symbol on the line's frames, as a station has them; the other sets are searched as `inspect` does."""
 
 
+def search_of(picture: Picture, effort: int | None = None) -> Search:
+    """How a picture is searched: the line's frames for the symbols expected, others for all there are, with rescues."""
+    if picture.path.parent.name == "line":
+        return Search(symbol_count=max(1, picture.count or 1), effort=effort or LINE_EFFORT)
+    return Search(effort=effort or Search().effort, rescues=True)
+
+
 def vision_reader(effort: int | None = None, second_opinion_ms: float = 0.0) -> Reader:
-    """Our decoder, told how many symbols to expect on the line's frames; elsewhere it looks for all there are, with rescues."""
+    """Our decoder, searching as `search_of` says."""
     work = Workspace()
 
     def read(pixels: Pixels, picture: Picture) -> tuple[list[Code], int]:
-        if picture.path.parent.name == "line":
-            search = Search(symbol_count=max(1, picture.count or 1), effort=effort or LINE_EFFORT)
-        else:
-            search = Search(effort=effort or Search().effort, rescues=True)
-        found = decode(pixels, replace(search, second_opinion_ms=second_opinion_ms), work)
-        codes = [(reading.payload, reading.symbology_identifier) for _, _, reading in found if reading is not None]
-        return codes, sum(entry[2] is None for entry in found)
+        found = decode(pixels, replace(search_of(picture, effort), second_opinion_ms=second_opinion_ms), work)
+        codes = []
+        for symbol, _, reading in found:
+            if reading is not None:
+                x, y = symbol.corners.mean(axis=0).tolist()
+                codes.append(Code(reading.payload, reading.symbology_identifier, x, y, reading.rescue))
+        return codes, len(found) - len(codes)
 
     return read
 
 
-def zxing_reader() -> Reader:
-    """zxing-cpp with its defaults, Data Matrix only."""
+def zxing_reader(fastest: bool = False) -> Reader:
+    """zxing-cpp, Data Matrix only, with its defaults or without rotations, smaller copies and inverse codes."""
     import zxingcpp  # noqa: PLC0415  (a peer, only for this table)
 
     def read(pixels: Pixels, picture: Picture) -> tuple[list[Code], int]:
-        found = zxingcpp.read_barcodes(pixels, formats=zxingcpp.BarcodeFormat.DataMatrix)
-        return [(code.bytes, code.symbology_identifier) for code in found if code.valid], 0
+        every = not fastest
+        found = zxingcpp.read_barcodes(
+            pixels, formats=zxingcpp.BarcodeFormat.DataMatrix, try_rotate=every, try_downscale=every, try_invert=every
+        )
+        codes = []
+        for code in found:
+            place = code.position
+            points = (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
+            x, y = (sum(getattr(point, axis) for point in points) / 4 for axis in "xy")
+            codes.append(Code(code.bytes, code.symbology_identifier, x, y, text=code.text))
+        return codes, 0
 
     return read
 
 
-def measure(readers: dict[str, Reader], images: list[Picture]) -> dict[str, Tally]:
-    """Reader -> tally of one set; every image goes through every reader before the next is loaded."""
+def libdmtx_reader() -> Reader:
+    """libdmtx through pylibdmtx, with a time limit; it ends earlier only where it is told how many symbols there are."""
+    from pylibdmtx import pylibdmtx  # noqa: PLC0415  (a peer, only for this table)
+
+    def read(pixels: Pixels, picture: Picture) -> tuple[list[Code], int]:
+        if min(pixels.shape) < 8:  # the library aborts the process on the smallest
+            return [], 0
+        codes = []
+        for found in pylibdmtx.decode(pixels, timeout=LIBDMTX_MS, max_count=picture.count or None):
+            place = found.rect  # the y axis points up
+            x, y = place.left + place.width / 2, pixels.shape[0] - 1 - place.top - place.height / 2
+            codes.append(Code(found.data, "]d1", x, y))
+        return codes, 0
+
+    return read
+
+
+PEERS: dict[str, Callable[[], Reader]] = {
+    "zxing default": zxing_reader,
+    "zxing fastest": lambda: zxing_reader(fastest=True),
+    "libdmtx": libdmtx_reader,
+}
+
+
+def measure(readers: dict[str, Reader], images: list[Picture], steps: bool = False) -> dict[str, Tally]:
+    """Reader -> tally of one set; every image goes through every reader before the next is loaded.
+
+    steps: whether the first reader, ours, is asked for the step that failed where it missed something.
+    """
     tallies = {name: Tally() for name in readers}
+    work = Workspace()
     for picture in images:
         pixels = cv2.imread(str(picture.path), cv2.IMREAD_GRAYSCALE)
         if pixels is None:
             continue
+        answers: dict[str, tuple[list[Code], int, float]] = {}
         for name, read in readers.items():
             start = time.process_time()
-            payloads, unread = read(pixels, picture)
-            count(tallies[name], picture, payloads, unread, (time.process_time() - start) * 1e3)
+            codes, unread = read(pixels, picture)
+            answers[name] = (codes, unread, (time.process_time() - start) * 1e3)
+        for name, (codes, unread, cpu_ms) in answers.items():
+            others = [code for other, answer in answers.items() if other != name for code in answer[0]]
+            count(tallies[name], picture, codes, others, unread, cpu_ms)
+        first = next(iter(readers))
+        mine = tallies[first]
+        if steps and picture.count != 0 and (picture.path.name in mine.missed or not answers[first][0]):
+            taken = [(code.x, code.y) for code in answers[first][0]]
+            mine.steps[step_failed(pixels, search_of(picture), taken, work)] += 1
     return tallies
 
 
+STEPS = ("no L found", "grid not fitted", "no finder on the grid", "too many errors", "error correction passes")
+"""How far the candidates of a missed symbol came."""
+
+
+def step_failed(pixels: Pixels, search: Search, read: list[tuple[float, float]], work: Workspace) -> str:
+    """The step that stopped the candidate that came farthest, in the picture as it is and in its rescues.
+
+    read: centres of the symbols that were read: candidates there do not count.
+    """
+    farthest = 0
+    for view in (plain_view(pixels), *rescues(pixels, work)):
+        frame = view.pixels.copy()
+        done = [((x + 0.5) * view.factor - 0.5 + view.margin, (y + 0.5) * view.factor - 0.5 + view.margin) for x, y in read]
+        for candidate in candidates(frame, search, work, Effort(search.units), [], view.margin if view.name else 0):
+            x, y = candidate.quad.mean(axis=0)
+            reach = 0.5 * float(np.hypot(*(candidate.quad[2] - candidate.quad[0])))
+            if any(np.hypot(x - at[0], y - at[1]) < reach for at in done):
+                continue
+            farthest = max(farthest, 1)
+            symbol = fit_grid(frame, candidate, work)
+            size = None if symbol is None else size_of(symbol.rows, symbol.columns)
+            if symbol is None or size is None:
+                continue
+            farthest = max(farthest, 2)
+            greys = module_greys(frame, symbol, work)
+            for sharpen in SHARPEN:
+                modules = judged(greys, sharpen)
+                if finder_bits(modules.bits, size) >= FINDER_LEAST:
+                    farthest = max(farthest, 4 if correct(modules) is not None else 3)
+    return STEPS[farthest]
+
+
+def chosen(names: str | None, images: list[Picture]) -> list[Picture]:
+    """The pictures of these sets (comma-separated names of sets or families), all where None.
+
+    Raises ValueError where there is no such set.
+    """
+    if names is None:
+        return images
+    wanted = [group for name in names.split(",") for group in FAMILIES.get(name, (name,))]
+    there = {picture.group for picture in images}
+    if strange := [name for name in wanted if name not in there]:
+        raise ValueError(f"no set {', '.join(strange)}: there are {', '.join([*sorted(there), *FAMILIES])}")
+    return [picture for group in wanted for picture in images if picture.group == group]
+
+
+def together(tallies: list[Tally]) -> Counter[str]:
+    """What several readers read of a set together: image and text -> how many times the best of them read it."""
+    best: Counter[str] = Counter()
+    for tally in tallies:
+        for name, texts in tally.texts.items():
+            best |= Counter({f"{name}: {text}": times for text, times in texts.items()})
+    return best
+
+
 def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, nargs="?", default=Path(__file__).resolve().parents[2] / "shared" / "data")
-    parser.add_argument("--sets", help="comma-separated names of sets; default all")
+    parser.add_argument("--sets", help=f"comma-separated names of sets, or of several: {', '.join(FAMILIES)}; default all")
+    parser.add_argument("--peers", help=f"comma-separated, of {', '.join(PEERS)}; default all", default=",".join(PEERS))
     parser.add_argument("--no-peers", action="store_true", help="our decoder alone")
     parser.add_argument("--effort", type=int, help="work units per expected symbol")
     parser.add_argument("--second-opinion-ms", type=float, default=0.0)
-    parser.add_argument("--list", action="store_true", help="name the images missed, misread and unexplained")
+    parser.add_argument("--list", action="store_true", help="name the images missed, misread and read by nobody else")
+    parser.add_argument("--steps", action="store_true", help="count the steps that failed where something was missed (slow)")
     args = parser.parse_args(arguments)
-    wanted = set(args.sets.split(",")) if args.sets else None
-    images = [picture for picture in pictures(args.data) if wanted is None or picture.group in wanted]
+    peers = [] if args.no_peers else args.peers.split(",")
+    if strange := [name for name in peers if name not in PEERS]:
+        parser.error(f"no peer {', '.join(strange)}")
+    try:
+        images = chosen(args.sets, list(pictures(args.data)))
+    except ValueError as error:
+        parser.error(str(error))
     readers: dict[str, Reader] = {"vision": vision_reader(args.effort, args.second_opinion_ms)}
-    if not args.no_peers:
-        readers["zxing-cpp"] = zxing_reader()
-    print("| set | images | symbols | reader | read | misread | unexplained | found unread | CPU ms median | p95 |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    for group in dict.fromkeys(picture.group for picture in images):
-        for name, tally in measure(readers, [picture for picture in images if picture.group == group]).items():
+    readers |= {name: PEERS[name]() for name in peers}
+    groups = list(dict.fromkeys(picture.group for picture in images))
+    results: dict[str, dict[str, Tally]] = {}
+    print("Symbols read, misreads in brackets; CPU ms per image, median (p95).")
+    print(f"| set | images | symbols | {' | '.join(readers)} |{' peers together | read by a peer alone |' if peers else ''}")
+    print("|---" * (3 + len(readers) + (2 if peers else 0)) + "|")
+    for group in groups:
+        tallies = measure(readers, [picture for picture in images if picture.group == group], args.steps)
+        results[group] = tallies
+        own = tallies["vision"]
+        cells = [group, str(own.images), str(own.symbols)]
+        for tally in tallies.values():
             middle, high = np.percentile(tally.cpu_ms, (50, 95))
-            cells = (group, tally.images, tally.symbols, name, tally.read, len(tally.misread), len(tally.unknown), tally.unread)
-            print("| " + " | ".join(map(str, cells)) + f" | {middle:.1f} | {high:.1f} |", flush=True)
-            if args.list:
-                for label, names in (("missed", tally.missed), ("misread", tally.misread), ("unexplained", tally.unknown)):
-                    print(f"    {name} {label}: {names}")
+            cells.append(f"{tally.read} ({len(tally.misread)}); {middle:.1f} ({high:.1f})")
+        if peers:
+            union = together([tally for name, tally in tallies.items() if name != "vision"])
+            alone = union - together([own])
+            cells += [str(union.total()), str(alone.total())]
+        print("| " + " | ".join(cells) + " |", flush=True)
+        if args.list:
+            if peers:
+                print(f"    read by a peer alone: {sorted(alone)}")
+            for name, tally in tallies.items():
+                for label, names in (("missed", tally.missed), ("misread", tally.misread), ("unconfirmed", tally.unconfirmed)):
+                    print(f"    {name} {label}: {names}", flush=True)
+    print("\nOurs: reads that no other reader confirms; finders found but not read; reads by the rescue that made them readable.")
+    print("| set | unconfirmed | found unread | plain | rescues |\n|---|---|---|---|---|")
+    for group, tallies in results.items():
+        own = tallies["vision"]
+        helped = ", ".join(f"{name} {times}" for name, times in sorted(own.rescued.items()) if name)
+        print(f"| {group} | {len(own.unconfirmed)} | {own.unread} | {own.rescued['']} | {helped} |")
+    if args.steps:
+        print(f"\nImages with something missed, by the step that stopped the best candidate.\n| set | {' | '.join(STEPS)} |")
+        print("|---" * (1 + len(STEPS)) + "|")
+        for group, tallies in results.items():
+            print(f"| {group} | {' | '.join(str(tallies['vision'].steps[step]) for step in STEPS)} |")
+    for name in sorted(WRONG_TRUTH):
+        if name.split("/")[0] in results:
+            print(f"truth not used: {name}: {WRONG_TRUTH[name]}")
 
 
 if __name__ == "__main__":
