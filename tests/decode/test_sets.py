@@ -24,5 +24,5 @@ def test_no_set_reads_worse_than_it_did(group: str) -> None:
     assert not tally.misread
     assert tally.read >= limit["read"], f"missed: {tally.missed}"
     if not limit["read"]:
-        assert not tally.unknown
+        assert not tally.unconfirmed
         assert tally.unread == 0
