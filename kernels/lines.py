@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import void
 
 from kernels._jit import array, f32, f64, helper, i64, kernel
@@ -258,24 +259,39 @@ def quad_lines(upright: Any, upright_count: Any, level: Any, level_count: Any, s
     -1 for light, then x, y of the corners top-left, top-right, bottom-right, bottom-left. Returns how many.
     """
     count = 0
-    corners = [0.0] * 8
+    corners = np.empty(8)
+    # Where each upright line crosses each level one.
+    cross = np.empty((upright_count, level_count, 2))
+    for i in range(upright_count):
+        for k in range(level_count):
+            x = (upright[i, 2] + upright[i, 3] * level[k, 2]) / (1.0 - upright[i, 3] * level[k, 3])
+            cross[i, k, 0] = x
+            cross[i, k, 1] = level[k, 2] + level[k, 3] * x
+    best_level = 0.0
+    for k in range(level_count):
+        best_level = max(best_level, level[k, 1])
     for i in range(upright_count):
         for j in range(upright_count):
             if upright[i, 0] != -upright[j, 0] or upright[i, 0] == polarity:
                 continue
+            # A side counts at most its run's score: what cannot come among the best is not looked at.
+            uprights = upright[i, 1] + upright[j, 1]
+            if count == out.shape[0] and uprights + 2.0 * best_level <= out[count - 1, 0]:
+                continue
             for k in range(level_count):
                 if level[k, 0] != upright[i, 0]:
+                    continue
+                if count == out.shape[0] and uprights + level[k, 1] + best_level <= out[count - 1, 0]:
                     continue
                 for m in range(level_count):
                     if level[m, 0] != upright[j, 0]:
                         continue
-                    for corner in range(4):
-                        a = i if corner in (0, 3) else j
-                        b = k if corner < 2 else m
-                        scale = 1.0 - upright[a, 3] * level[b, 3]
-                        x = (upright[a, 2] + upright[a, 3] * level[b, 2]) / scale
-                        corners[2 * corner] = x
-                        corners[2 * corner + 1] = level[b, 2] + level[b, 3] * x
+                    if count == out.shape[0] and uprights + level[k, 1] + level[m, 1] <= out[count - 1, 0]:
+                        continue
+                    corners[0], corners[1] = cross[i, k, 0], cross[i, k, 1]
+                    corners[2], corners[3] = cross[j, k, 0], cross[j, k, 1]
+                    corners[4], corners[5] = cross[j, m, 0], cross[j, m, 1]
+                    corners[6], corners[7] = cross[i, m, 0], cross[i, m, 1]
                     wide = min(corners[2] - corners[0], corners[4] - corners[6])
                     tall = min(corners[7] - corners[1], corners[5] - corners[3])
                     if wide < shortest or tall < shortest:

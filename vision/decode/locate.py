@@ -23,20 +23,35 @@ from vision.types import Pixels
 PATCH_MAX = 192
 """Side of a square upright patch in which the long edges are sought, in patch pixels."""
 
+PATCH_COARSE = 96
+"""The same at the first look, which sees most symbols in a quarter of the time."""
+
 PATCH_NARROW = 80
 """Short side of a patch below which it is not made smaller, in patch pixels."""
 
-REGION_PRICE, CANDIDATE_PRICE, GUESS_PRICE = 4, 6, 12
-"""Work units of a look into a region, of trying a candidate, of guessing the far ends of two solid sides."""
+COARSE_PRICE, REGION_PRICE, CANDIDATE_PRICE, GUESS_PRICE = 2, 4, 6, 12
+"""Work units of a glance at a region, a look into it, of trying a candidate, of guessing the far ends of two solid sides."""
 
-LEVELS = ((1, 0.45), (2, 0.3), (0, 0.2), (3, 0.05))
-"""Levels of the pyramid in the order they are searched, and their shares of the regions looked into; what is left goes on."""
+LEVEL_PIXELS = 65536
+"""Pixels of a pyramid level that are searched for regions for one work unit."""
+
+STAGES = (((1, 0.45), (2, 0.3)), ((0, 0.2), (3, 0.05)))
+"""Levels of the pyramid in the order they are searched, and their shares of the glances; what is left goes on.
+
+After each stage the regions where nothing was read are looked into, those with the best finder at a glance first.
+"""
+
+COARSE_SHARE = 0.5
+"""Share of the budget that goes into glances."""
 
 FINDERS = 5
 """Finders of a region whose dashed sides are looked at closely."""
 
 FINDER_SURE = 0.6
 """Score of a finder at first sight with which no further outline of its region is looked at."""
+
+LIKELY = 0.25
+"""Score of a finder at a glance with which its region is looked into at once."""
 
 PAIRS = 6
 """Pairs of solid sides whose far ends are guessed in a doubtful region, and candidates tried there."""
@@ -100,25 +115,53 @@ def candidates(
     # A third is kept for the doubtful: without this a busy frame would never come to them.
     reserve = 0 if effort.last else search.units // 3
     effort.left -= reserve
+    coarse_units = COARSE_SHARE * (search.units - reserve)
     quota = 0.0
-    for k, share in LEVELS:
-        if k >= len(levels) or effort.left < REGION_PRICE:
-            continue
-        quota += max(1.0, share * (search.units - reserve) / REGION_PRICE)
-        waiting = deque(regions(levels[k], float(2**k), work))
-        while waiting:
-            region = waiting.popleft()
-            if rim and not reaches(region, pixels.shape, rim):
+    for stage in STAGES:
+        unsure: list[tuple[float, Region]] = []
+        for k, share in stage:
+            if k >= len(levels) or not effort.spend(levels[k].size // LEVEL_PIXELS):
                 continue
-            if settled(region, taken) or (effort.last and not alike(region, taken, 2.0**k)):
+            scale = float(2**k)
+            quota += max(1.0, share * coarse_units / COARSE_PRICE)
+            waiting = deque(regions(levels[k], scale, work))
+            ordered = search.symbol_count == 1
+            while waiting:
+                region = waiting.popleft()
+                if rim and not reaches(region, pixels.shape, rim):
+                    continue
+                if settled(region, taken) or (effort.last and not alike(region, taken, scale)):
+                    continue
+                if quota < 1.0 or not effort.spend(COARSE_PRICE):
+                    break
+                quota -= 1.0
+                taken_before = len(taken)
+                score = yield from _glance_at(levels, region, search, shapes, work, effort, taken)
+                if len(taken) == taken_before and score >= LIKELY and effort.spend(REGION_PRICE):
+                    found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken)
+                    later += found[:6]
+                    doubtful.append((region, corners))
+                elif len(taken) == taken_before:
+                    unsure.append((score, region))
+                if len(taken) == taken_before:
+                    continue
+                for quad in taken[taken_before:]:
+                    waiting.extendleft(beside(region, quad))
+                if not ordered:
+                    # Where there is one there are more: what is about as large comes next.
+                    waiting = deque(sorted(waiting, key=lambda place: not alike(place, taken[-1:], scale)))
+                    ordered = True
+        closer = deque(sorted(unsure, key=lambda entry: -entry[0]))
+        while closer:
+            score, region = closer.popleft()
+            if settled(region, taken):
                 continue
-            if quota < 1.0 or not effort.spend(REGION_PRICE):
+            if not effort.spend(REGION_PRICE):
                 break
-            quota -= 1.0
             taken_before = len(taken)
             found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken)
             for quad in taken[taken_before:]:
-                waiting.extendleft(beside(region, quad))
+                closer.extendleft((score, rest) for rest in beside(region, quad))
             later += found[:6]
             doubtful.append((region, corners))
     if effort.last:
@@ -151,6 +194,31 @@ def candidates(
             yield candidate
 
 
+def _glance_at(
+    levels: list[Pixels],
+    region: Region,
+    search: Search,
+    shapes: Shapes,
+    work: Workspace,
+    effort: Effort,
+    taken: list[npt.NDArray[np.float64]],
+) -> Generator[Candidate, None, float]:
+    """A coarse look at a region: yields the candidates that are beyond doubt; gives the score of its best finder at first sight."""
+    finders, _ = _finders(levels, region, search, shapes, FINDER_SURE, PATCH_COARSE, work)
+    taken_before = len(taken)
+    best = float(finders[0, 0]) if len(finders) else 0.0
+    for row in finders.copy():
+        if row[0] < FINDER_SURE:
+            break
+        for candidate in _clocked(levels[0], row, work):
+            if candidate.score >= (CLOCK_ALIKE if effort.last else CLOCK_SURE) and not _taken(candidate, taken):
+                effort.spend(CANDIDATE_PRICE)
+                yield candidate
+                if len(taken) > taken_before:
+                    return best
+    return best
+
+
 def _look_into(
     levels: list[Pixels],
     region: Region,
@@ -164,7 +232,7 @@ def _look_into(
     found: list[Candidate] = []
     tried: set[bytes] = set()
     for enough in (FINDER_SURE, math.inf):
-        finders, corners = _finders(levels, region, search, shapes, enough, work)
+        finders, corners = _finders(levels, region, search, shapes, enough, PATCH_MAX, work)
         taken_before, deceived = len(taken), False
         for row in finders:
             if row.tobytes() in tried:
@@ -218,18 +286,21 @@ def shapes_of(sizes: tuple[tuple[int, int], ...] | None) -> Shapes:
 
 
 def _finders(
-    levels: list[Pixels], region: Region, search: Search, shapes: Shapes, enough: float, work: Workspace
+    levels: list[Pixels], region: Region, search: Search, shapes: Shapes, enough: float, side: int, work: Workspace
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The likeliest finders of a region and its likeliest pairs of solid sides, as from `find_finders`."""
+    """The likeliest finders of a region and its likeliest pairs of solid sides, as from `find_finders`.
+
+    side: of the square patch that it is looked at in, at most, in patch pixels.
+    """
     k = 0
     margin = 10.0 + 0.06 * max(region.width, region.height)
     width, height = region.width + 2 * margin, region.height + 2 * margin
     # A long narrow patch may have four times the length, and its short side stays wide enough for two solid sides.
     size = min(max(math.sqrt(width * height), max(width, height) / 4), PATCH_MAX / PATCH_NARROW * min(width, height))
-    while k + 1 < len(levels) and size / 2**k > 1.25 * PATCH_MAX:
+    while k + 1 < len(levels) and size / 2**k > 1.25 * side:
         k += 1
-    step = max(1.0, size / 2**k / PATCH_MAX)  # level pixels per patch pixel
-    columns, rows = (max(2 * STRIP, int(side / 2**k / step)) for side in (width, height))
+    step = max(1.0, size / 2**k / side)  # level pixels per patch pixel
+    columns, rows = (max(2 * STRIP, int(length / 2**k / step)) for length in (width, height))
     right_x, right_y = math.cos(region.angle) * step, math.sin(region.angle) * step
     x, y = ((place - (2**k - 1) / 2) / 2**k for place in (region.x, region.y))
     i, j = (columns - 1) / 2, (rows - 1) / 2

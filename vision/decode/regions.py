@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.components import cut_blocks, unlike_boxes
-from kernels.edges import BLOCK, block_gradients
+from kernels.edges import BLOCK, block_gradients, fourth_harmonic
 from kernels.reduce import halve
 from vision.decode.search import Workspace
 from vision.types import Pixels
@@ -60,7 +60,7 @@ def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
     rows, columns = picture.shape[0] // BLOCK, picture.shape[1] // BLOCK
     if rows < 1 or columns < 1:
         return []
-    sums = work.array("block sums", (5, picture.shape[1]), np.float32)
+    sums = work.array("block sums", (3, picture.shape[1]), np.float32)
     blocks = work.array("blocks", (5, rows, columns), np.float32)
     block_gradients(picture, sums, blocks)
     smooth = [cv2.blur(blocks[harmonic], (3, 3), borderType=cv2.BORDER_REPLICATE) / BLOCK**2 for harmonic in range(3)]
@@ -72,6 +72,7 @@ def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
     lowest, top = min(max(2.0 * noise, 12.0), NOISE_MOST), float(both.max())
     if top < lowest:
         return []
+    fourth_harmonic(picture, both, lowest, blocks)
     levels = lowest * LEVEL_RISE ** np.arange(int(np.log(top / lowest) / np.log(LEVEL_RISE)) + 1)
     seen = work.array("seen blocks", (rows, columns), np.int32)
     stack = work.array("block stack", (rows * columns, 2), np.int32)
@@ -115,8 +116,9 @@ def settled(region: Region, taken: list[npt.NDArray[np.float64]]) -> bool:
     for quad in taken:
         if covers(quad, region.x, region.y):
             return True
-        dx, dy = quad.mean(axis=0) - (region.x, region.y)
-        cosine, sine = np.cos(region.angle), np.sin(region.angle)
+        x, y = middle(quad)
+        dx, dy = x - region.x, y - region.y
+        cosine, sine = math.cos(region.angle), math.sin(region.angle)
         # Within the region's own rectangle: of two narrow symbols one above the other, neither lies in the other's.
         if abs(dx * cosine + dy * sine) < region.width / 2 and abs(dy * cosine - dx * sine) < region.height / 2:
             (ax, ay), (bx, by) = quad[2] - quad[0], quad[3] - quad[1]
@@ -153,10 +155,17 @@ def alike(region: Region, taken: list[npt.NDArray[np.float64]], scale: float) ->
     reach = 4.0 * BLOCK * scale  # what the rim of a region and the quiet zone add
     small, large = sorted((region.width, region.height))
     for quad in taken:
-        short, long = sorted(float(np.hypot(*(quad[1] - quad[k]))) for k in (0, 2))
+        (ax, ay), (bx, by), (cx, cy) = quad[:3].tolist()
+        short, long = sorted((math.hypot(bx - ax, by - ay), math.hypot(bx - cx, by - cy)))
         if 0.6 * short < small < 1.4 * short + reach and 0.6 * long < large < 1.4 * long + reach:
             return True
     return False
+
+
+def middle(quad: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The mean of the corners of a quad (4, 2)."""
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = quad.tolist()
+    return (ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4
 
 
 def covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
