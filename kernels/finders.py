@@ -131,6 +131,8 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, out: Any) ->
 @helper
 def _dashes(waves: Any, side: Any, k: Any, sign: Any) -> Any:
     """Agreement of a side with its dashes: their phase may be up to 60 degrees off."""
+    if waves[side, k, 0] < -1.5:
+        return -2.0  # modules too small to be told: not so the other way round either
     in_phase = sign * waves[side, k, 0]
     return min(hypot(waves[side, k, 0], waves[side, k, 1]), 2.0 * in_phase)
 
