@@ -18,7 +18,7 @@ BLOCK = 8
 def block_gradients(picture: Any, sums: Any, out: Any) -> Any:
     """Gradient energy of each 8x8 block and its second circular harmonic.
 
-    picture: (h, w) uint8. sums: (3, w) float32 scratch. out: (5, h // 8, w // 8) float32, the first three are written: sums over the
+    picture: (h, w) uint8. sums: (3, w) float32 scratch. out: (5, h // 8, w // 8) float32, the first three written: sums over the
     block of m^2, m^2 cos 2a, m^2 sin 2a, with m and a the length and angle of the central difference.
     Two perpendicular directions cancel in the second harmonic.
     """
