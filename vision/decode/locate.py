@@ -118,7 +118,7 @@ def candidates(
     coarse_units = COARSE_SHARE * (search.units - reserve)
     quota = 0.0
     for stage in STAGES:
-        unsure: list[tuple[float, Region]] = []
+        unsure: list[tuple[float, Region, list[Candidate]]] = []
         for k, share in stage:
             if k >= len(levels) or not effort.spend(levels[k].size // LEVEL_PIXELS):
                 continue
@@ -136,13 +136,13 @@ def candidates(
                     break
                 quota -= 1.0
                 taken_before = len(taken)
-                score = yield from _glance_at(levels, region, search, shapes, work, effort, taken)
+                score, failed = yield from _glance_at(levels, region, search, shapes, work, effort, taken)
                 if len(taken) == taken_before and score >= LIKELY and effort.spend(REGION_PRICE):
-                    found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken)
+                    found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken, failed)
                     later += found[:6]
                     doubtful.append((region, corners))
                 elif len(taken) == taken_before:
-                    unsure.append((score, region))
+                    unsure.append((score, region, failed))
                 if len(taken) == taken_before:
                     continue
                 for quad in taken[taken_before:]:
@@ -153,15 +153,15 @@ def candidates(
                     ordered = True
         closer = deque(sorted(unsure, key=lambda entry: -entry[0]))
         while closer:
-            score, region = closer.popleft()
+            score, region, failed = closer.popleft()
             if settled(region, taken):
                 continue
             if not effort.spend(REGION_PRICE):
                 break
             taken_before = len(taken)
-            found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken)
+            found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken, failed)
             for quad in taken[taken_before:]:
-                closer.extendleft((score, rest) for rest in beside(region, quad))
+                closer.extendleft((score, rest, []) for rest in beside(region, quad))
             later += found[:6]
             doubtful.append((region, corners))
     if effort.last:
@@ -202,11 +202,15 @@ def _glance_at(
     work: Workspace,
     effort: Effort,
     taken: list[npt.NDArray[np.float64]],
-) -> Generator[Candidate, None, float]:
-    """A coarse look at a region: yields the candidates that are beyond doubt; gives the score of its best finder at first sight."""
+) -> Generator[Candidate, None, tuple[float, list[Candidate]]]:
+    """A coarse look at a region: yields the candidates that are beyond doubt.
+
+    Gives the score of its best finder at first sight and the candidates that were not read.
+    """
     finders, _ = _finders(levels, region, search, shapes, FINDER_SURE, PATCH_COARSE, work)
     taken_before = len(taken)
     best = float(finders[0, 0]) if len(finders) else 0.0
+    failed: list[Candidate] = []
     for row in finders.copy():
         if row[0] < FINDER_SURE:
             break
@@ -215,8 +219,9 @@ def _glance_at(
                 effort.spend(CANDIDATE_PRICE)
                 yield candidate
                 if len(taken) > taken_before:
-                    return best
-    return best
+                    return best, failed
+                failed.append(candidate)
+    return best, failed
 
 
 def _look_into(
@@ -227,11 +232,16 @@ def _look_into(
     work: Workspace,
     effort: Effort,
     taken: list[npt.NDArray[np.float64]],
+    failed: list[Candidate],
 ) -> Generator[Candidate, None, tuple[list[Candidate], npt.NDArray[np.float64]]]:
-    """Yields the candidates of a region that are beyond doubt; gives those that are not, and its pairs of solid sides."""
+    """Yields the candidates of a region that are beyond doubt; gives those that are not, and its pairs of solid sides.
+
+    failed: candidates of the region that were tried and not read. They are not tried again, and the first outline that looks
+    good is not trusted: two symbols side by side make one, too.
+    """
     found: list[Candidate] = []
     tried: set[bytes] = set()
-    for enough in (FINDER_SURE, math.inf):
+    for enough in (math.inf,) if failed else (FINDER_SURE, math.inf):
         finders, corners = _finders(levels, region, search, shapes, enough, PATCH_MAX, work)
         taken_before, deceived = len(taken), False
         for row in finders:
@@ -241,6 +251,8 @@ def _look_into(
             for candidate in _clocked(levels[0], row, work):
                 # In a place like that of a symbol already read, one is worth a try at less certainty.
                 sure = candidate.score >= (CLOCK_ALIKE if effort.last else CLOCK_SURE)
+                if any(_same(candidate, other) for other in failed):
+                    continue
                 if not sure or _taken(candidate, taken):
                     found.append(candidate)
                     continue
@@ -254,6 +266,14 @@ def _look_into(
         if not deceived or not effort.spend(REGION_PRICE):
             break  # else the outlines that were not looked at
     return found, corners
+
+
+def _same(one: Candidate, other: Candidate) -> bool:
+    """Whether two candidates are one: as many modules of one polarity, no corner further apart than half a module."""
+    if (one.columns, one.rows, one.inverted) != (other.columns, other.rows, other.inverted):
+        return False
+    module = float(np.linalg.norm(one.quad[1] - one.quad[0])) / one.columns
+    return float(np.abs(one.quad - other.quad).max()) < module / 2
 
 
 def _taken(candidate: Candidate, taken: list[npt.NDArray[np.float64]]) -> bool:
