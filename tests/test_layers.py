@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # Lowest first. A module belongs to the first layer whose name it begins with.
 LAYERS = [
-    ("vision.types", "vision.version"),
+    ("vision.types", "vision.version", "vision.report"),
     ("kernels",),
     ("vision.decode",),
     ("vision.content", "vision.grade"),
@@ -19,10 +19,15 @@ LAYERS = [
     ("vision.inspection",),
     ("vision.cameras", "vision.reject", "vision.results"),
     ("vision.config",),
+    ("vision.audit", "vision.trace"),
     ("vision.pipeline",),
     ("vision.cli",),
 ]
-ALONE = [{"vision.cameras", "vision.reject", "vision.results"}, {"vision.content", "vision.grade"}]
+ALONE = [
+    {"vision.cameras", "vision.reject", "vision.results"},
+    {"vision.content", "vision.grade"},
+    {"vision.audit", "vision.trace"},
+]
 """Packages of one layer that know nothing of each other."""
 
 
