@@ -70,6 +70,16 @@ def touch_cache() -> None:
         os.utime(folder)
 
 
+def is_cached() -> bool:
+    """Whether every kernel of these sources was compiled before."""
+    return (_cache_root() / _cache_key() / "complete").exists()
+
+
+def mark_cached() -> None:
+    """Says for the next time that every kernel is in the cache."""
+    (_cache_root() / _cache_key() / "complete").touch()
+
+
 def other_caches() -> list[Path]:
     """Caches of other sources, versions or CPUs."""
     root = _cache_root()
@@ -98,15 +108,7 @@ def tuple_of(*kinds: Any) -> Any:
 
 
 compiled: list[str] = []
-"""Names of the kernels declared so far, in order (for the progress line and the bench)."""
-
-
-def _say_nothing(name: str) -> None:
-    pass
-
-
-on_declare: Callable[[str], None] = _say_nothing
-"""Called with each kernel's name before it is compiled or loaded."""
+"""Names of the kernels declared so far, in order."""
 
 
 def kernel(signature: Any, **options: Any) -> Callable[[F], F]:
@@ -119,7 +121,6 @@ def kernel(signature: Any, **options: Any) -> Callable[[F], F]:
 
     def declare(function: F) -> F:
         compiled.append(function.__name__)
-        on_declare(function.__name__)
         dispatcher = njit(signature, cache=True, nogil=True, boundscheck=checked, error_model="numpy", **options)
         return dispatcher(function)  # type: ignore[no-any-return]
 
