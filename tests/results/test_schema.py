@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from tests.results.samples import GTIN, INFORMATIVE, PARAMETERS_2011, SEGMENTS, finding, record, report, symbol
-from vision.results.schema import PARAMETERS, SCHEMA, image_name, provenance_of, rows_to_batch, schema_with, symbol_rows
+from vision.results.rows import rows_to_batch
+from vision.results.schema import PARAMETERS, SCHEMA, image_name, provenance_of, schema_with, symbol_rows
 from vision.types import Finding, Parameter, Reason
 
 
