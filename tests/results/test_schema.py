@@ -8,7 +8,7 @@ import pytest
 
 from tests.results.samples import GTIN, INFORMATIVE, PARAMETERS_2011, SEGMENTS, finding, record, report, symbol
 from vision.results.rows import rows_to_batch
-from vision.results.schema import PARAMETERS, SCHEMA, image_name, provenance_of, schema_with, symbol_rows
+from vision.results.schema import PARAMETERS, SCHEMA, image_name, provenance_of, schema_with, symbol_row, symbol_rows
 from vision.types import Finding, Parameter, Reason
 
 
@@ -67,6 +67,15 @@ def test_every_field_comes_back() -> None:
         "fixed_pattern_segments": SEGMENTS,
         "informative": INFORMATIVE,
     }
+
+
+def test_a_symbol_alone_says_what_its_row_says() -> None:
+    found = finding("SN7")
+    (seen,) = rows_to_batch([record(7, serial="SN7")])["symbols"].to_pylist(maps_as_pydicts="strict")[0]
+    alone = symbol_row(found)
+    assert dict(alone.pop("elements")) == seen.pop("elements") and alone["payload"] == seen["payload"]
+    assert alone["codewords"] == seen["codewords"]
+    assert alone["grade"]["parameters"] == seen["grade"]["parameters"] and set(alone) == set(seen)
 
 
 def test_what_was_not_found_is_null() -> None:

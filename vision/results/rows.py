@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from vision.results.schema import SCHEMA, record_row
+from vision.results.schema import SCHEMA, named, record_row
 from vision.types import Record
 
 UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError, pickle.UnpicklingError, EOFError, KeyError)
@@ -42,18 +42,7 @@ def rows_to_batch(records: Sequence[Record]) -> pa.RecordBatch:
 
 def _plain(rows: Sequence[tuple[Any, ...]]) -> pa.RecordBatch:
     # One conversion of whole rows as a struct, 140 us for one row; column by column took 330 us, a cast to SCHEMA 90 us more.
-    return pa.RecordBatch.from_struct_array(pa.array([_named(_ROW, row) for row in rows], _ROW))
-
-
-def _named(kind: pa.DataType, value: Any) -> Any:
-    """A row's value as pa.array wants it: a struct as a dict."""
-    if value is None:
-        return None
-    if pa.types.is_struct(kind):
-        return {field.name: _named(field.type, part) for field, part in zip(kind, value, strict=True)}
-    if pa.types.is_list(kind) and pa.types.is_nested(kind.value_type):
-        return [_named(kind.value_type, part) for part in value]
-    return value
+    return pa.RecordBatch.from_struct_array(pa.array([named(_ROW, row) for row in rows], _ROW))
 
 
 class RowEncoder:

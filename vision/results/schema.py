@@ -294,11 +294,11 @@ def symbol_rows(findings: Iterable[Finding]) -> bytes:
     findings: of one frame, in reading order. Returns b"" for none. Raises KeyError for a graded parameter that is not in
     PARAMETERS: it would be lost without a word.
     """
-    rows = [_symbol_row(finding) for finding in findings]
+    rows = [_symbol_cells(finding) for finding in findings]
     return pickle.dumps(rows, pickle.HIGHEST_PROTOCOL) if rows else b""
 
 
-def _symbol_row(finding: Finding) -> tuple[Any, ...]:
+def _symbol_cells(finding: Finding) -> tuple[Any, ...]:
     symbol, report = finding.symbol, finding.report
     grid = symbol.grid
     corners: list[float] = [*grid[-1, 0].tolist(), *grid[0, 0].tolist(), *grid[0, -1].tolist(), *grid[-1, -1].tolist()]
@@ -306,6 +306,23 @@ def _symbol_row(finding: Finding) -> tuple[Any, ...]:
         unknown = min(report.parameters.keys() - PARAMETERS.keys())
         raise KeyError(f"graded parameter {unknown!r} has no field in vision.results.schema.PARAMETERS")
     return _values(_SYMBOL_COLUMNS, _Seen(symbol, finding.reading, finding.content, report, corners))
+
+
+def symbol_row(finding: Finding) -> dict[str, Any]:
+    """The cells of SYMBOL for one finding, by name; as symbol_rows it raises KeyError."""
+    row: dict[str, Any] = named(SYMBOL, _symbol_cells(finding))
+    return row
+
+
+def named(kind: pa.DataType, value: Any) -> Any:
+    """A row's value as Arrow's own conversion wants it: each struct as a dict."""
+    if value is None:
+        return None
+    if pa.types.is_struct(kind):
+        return {field.name: named(field.type, part) for field, part in zip(kind, value, strict=True)}
+    if pa.types.is_list(kind) and pa.types.is_nested(kind.value_type):
+        return [named(kind.value_type, part) for part in value]
+    return value
 
 
 def record_row(record: Record) -> tuple[Any, ...]:
