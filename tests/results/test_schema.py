@@ -33,7 +33,7 @@ def test_every_field_comes_back() -> None:
         "accept": False,
         "reasons": ["WRONG_LOT", "LOW_GRADE"],
         "detail": "a ü",
-        "evidence": "images/S1-000000007.png",
+        "evidence": "images/S1-000000007.bmp",
     }
     (seen,) = found
     grade = seen.pop("grade")
@@ -147,7 +147,7 @@ def test_provenance_travels_in_the_file() -> None:
 @pytest.mark.parametrize("station", ["S1", "../../etc/passwd", "a/b", "a b", "..", "s~1", "ü", "S1\0"])
 def test_image_names_stay_in_their_folder(station: str) -> None:
     name = image_name(station, 12)
-    assert name.endswith("-000000012.png") and set(name[:-4]) <= set(
+    assert name.endswith("-000000012.bmp") and set(name[:-4]) <= set(
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_%"
     )
 

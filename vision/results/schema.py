@@ -285,7 +285,7 @@ def provenance_of(schema: pa.Schema) -> dict[str, str]:
 
 def image_name(station: str, trigger: int) -> str:
     """File name of the evidence image of a trigger; made of station and trigger only, never of what a code says."""
-    return f"{quote(station, safe='').replace('.', '%2E').replace('~', '%7E')}-{trigger:09d}.png"
+    return f"{quote(station, safe='').replace('.', '%2E').replace('~', '%7E')}-{trigger:09d}.bmp"
 
 
 def symbol_rows(findings: Iterable[Finding]) -> bytes:
