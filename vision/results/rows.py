@@ -13,6 +13,7 @@ import pickle
 import struct
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
@@ -25,7 +26,7 @@ UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError, pickle.Unpickl
 """What a record that does not fit the schema raises here."""
 
 _ROW = pa.struct(list(SCHEMA))
-_TEMPLATES_MAX = 256  # 20 kB each; a line has a handful of shapes, and pairs of them
+_TEMPLATES_MAX = 256  # 20 kB each; a line has a dozen shapes, once, twice and three times in a row
 _SEEN_MAX = 1024
 _MESSAGE_MAX = 50_000  # bytes; with so many symbols in a message the plain way costs little for each
 _PAD = 8  # of every buffer in a message
@@ -33,6 +34,8 @@ _PAD = 8  # of every buffer in a message
 Cell = Any
 """A value while a template is made: None = null, a leaf is (index, bytes), the rest as in a row."""
 Append = Callable[[Any], None]
+Shape = tuple[tuple[Any, ...], tuple[bool, ...]]
+"""Tokens, and which of the values are null."""
 
 
 def rows_to_batch(records: Sequence[Record]) -> pa.RecordBatch:
@@ -52,30 +55,45 @@ class RowEncoder:
     """
 
     def __init__(self) -> None:
-        self._templates: OrderedDict[tuple[Any, ...], _Template] = OrderedDict()
-        self._seen: OrderedDict[tuple[Any, ...], None] = OrderedDict()  # shapes met once: not worth a template yet
+        self._templates: OrderedDict[tuple[int, Shape], _Template] = OrderedDict()
+        self._seen: OrderedDict[tuple[int, Shape], None] = OrderedDict()  # shapes met once: not worth a template yet
         self.learnt = 0
         self.plain = 0
 
     def encode(self, records: Sequence[Record]) -> bytes:
-        """The rows of records, in their order, as one encapsulated message. Raises one of UNFIT."""
+        """The rows of records, in their order, as encapsulated messages: one for each run of rows of the same shape. With one
+        for all, every pair of shapes would want a template of its own. Raises one of UNFIT."""
         rows = [record_row(record) for record in records]
-        if not rows:
-            return self._plainly(rows)
-        values: list[Any] = []
-        shape: list[Any] = []
+        flat: list[tuple[Shape, list[Any]]] = []
         try:
             for row in rows:
+                values: list[Any] = []
+                shape: list[Any] = []
                 _flatten_row(row, values, shape.append)
-            key = tuple(shape), tuple([value is None for value in values])
-            template = self._templates.get(key)
-            if template is not None:
-                return template.fill(values)
-        except (struct.error, TypeError, ValueError, AttributeError):
+                flat.append(((tuple(shape), tuple([value is None for value in values])), values))
+        except (TypeError, ValueError, AttributeError):
             return self._plainly(rows)  # which says what does not fit
+        messages = []
+        first = 0
+        for of_run, run in groupby(flat, itemgetter(0)):
+            run_values = [values for _, values in run]
+            messages.append(self._message(of_run, run_values, rows[first : first + len(run_values)]))
+            first += len(run_values)
+        return messages[0] if len(messages) == 1 else b"".join(messages)
+
+    def _message(self, shape: Shape, run: list[list[Any]], rows: Sequence[tuple[Any, ...]]) -> bytes:
+        """Rows of one shape."""
+        values = run[0] if len(run) == 1 else [value for values in run for value in values]
+        key = (len(run), shape)
+        template = self._templates.get(key)
+        if template is not None:
+            try:
+                return template.fill(values)
+            except struct.error:
+                return self._plainly(rows)
         message = self._plainly(rows)
         if key in self._seen and len(message) <= _MESSAGE_MAX:
-            self._learn(key, shape, values, len(rows), message)
+            self._learn(key, values, message)
         else:
             self._seen[key] = None
             if len(self._seen) > _SEEN_MAX:
@@ -86,8 +104,9 @@ class RowEncoder:
         self.plain += 1
         return bytes(memoryview(_plain(rows).serialize()))
 
-    def _learn(self, key: tuple[Any, ...], shape: list[Any], values: list[Any], row_count: int, message: bytes) -> None:
-        template = _Template(shape, values, row_count, message)
+    def _learn(self, key: tuple[int, Shape], values: list[Any], message: bytes) -> None:
+        row_count, (tokens, _) = key
+        template = _Template(tokens * row_count, values, row_count, message)
         if template.fill(values) != message:
             return
         self.learnt += 1
@@ -201,12 +220,12 @@ _flatten_row = _flattener(_ROW)
 class _Template:
     """A message with holes.
 
-    shape, values: of all rows, one behind the other. message: as the plain way made it from them.
+    tokens, values: of all rows, one behind the other. message: as the plain way made it from them.
     """
 
-    def __init__(self, shape: list[Any], values: list[Any], row_count: int, message: bytes) -> None:
-        tokens, numbered = iter(shape), iter(enumerate(values))
-        cells = [_cell(_ROW, tokens, numbered) for _ in range(row_count)]
+    def __init__(self, tokens: tuple[Any, ...], values: list[Any], row_count: int, message: bytes) -> None:
+        rest, numbered = iter(tokens), iter(enumerate(values))
+        cells = [_cell(_ROW, rest, numbered) for _ in range(row_count)]
         pieces: list[bytes | tuple[int, str]] = []
         for field, column in zip(_ROW, zip(*cells, strict=True), strict=True):
             _lay_out(field.type, list(column), pieces)
