@@ -14,7 +14,8 @@ from tests.results.samples import finding, record
 from vision.results.images import EvidenceStore
 from vision.results.reader import open_batch
 from vision.results.recovery import recover
-from vision.results.schema import rows_to_batch, symbol_rows
+from vision.results.rows import RowEncoder, rows_to_batch
+from vision.results.schema import symbol_rows
 from vision.results.seal import seal_file
 from vision.results.verify import verify
 from vision.results.writer import BatchWriter
@@ -36,6 +37,16 @@ def test_symbol_rows(benchmark: Benchmark) -> None:
 def test_rows_to_batch(benchmark: Benchmark, rows: int) -> None:
     records = [record(trigger) for trigger in range(rows)]
     assert benchmark(rows_to_batch, records).num_rows == rows
+
+
+@pytest.mark.parametrize("rows", [1, 2, 10])
+def test_encode_rows(benchmark: Benchmark, rows: int) -> None:
+    """As the recorder does it: by template, to the bytes of the message."""
+    encoder = RowEncoder()
+    records = [record(10 + trigger) for trigger in range(rows)]
+    for _ in range(2):
+        encoder.encode(records)
+    assert benchmark(encoder.encode, records) and encoder.plain == 2
 
 
 @pytest.mark.parametrize("rows", [1, 2, 10])

@@ -163,7 +163,11 @@ def run(path: Path, script: Script, *, exact: bool = True) -> Run:
 
 def read(batch: Path) -> list[dict[str, Any]]:
     table = open_batch(batch)
-    return list(table.select(["station", "trigger", "revision", "accept", "reasons", "detail", "symbols", "frame_id"]).to_pylist())
+    return list(
+        table.select(
+            ["station", "trigger", "revision", "accept", "reasons", "detail", "symbols", "frame_id", "evidence"]
+        ).to_pylist()
+    )
 
 
 def check(result: Run, *, exact: bool = True) -> None:

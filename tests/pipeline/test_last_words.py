@@ -14,7 +14,7 @@ from vision.types import Reason, Record
 def test_every_known_trigger_gets_its_row_and_no_pass_stands_that_never_came() -> None:
     rows = [("S1", 1, 0, True), ("S1", 2, 0, False), ("S1", 4, 0, True)]
     words = [
-        {"role": "rejector", "station": "S1", "last_trigger": 5, "outcomes": [[4, False], [5, False]]},
+        {"role": "rejector", "station": "S1", "last_trigger": 5, "since": 0, "let_go": [1]},
         {"role": "acquirer", "station": "S1", "last_trigger": 6},
     ]
     recent = {("S1", 4): Record("S1", 4, (), 1, 2, 3, symbols=b"found")}
@@ -33,21 +33,22 @@ def test_after_closing_nothing_is_left_to_close(seed: int) -> None:
     rng = random.Random(seed)
     triggers = [(station, t) for station in ("A", "B") for t in range(1, 40)]
     rows = [(s, t, rng.randrange(2), rng.random() < 0.5) for s, t in triggers if rng.random() < 0.7]
-    fates = {s: [[t, False] for s2, t in triggers if s2 == s and rng.random() < 0.3] for s in ("A", "B")}
-    words = [{"role": "rejector", "station": s, "last_trigger": 40, "outcomes": fates[s]} for s in ("A", "B")]
+    let_go = {s: [t for s2, t in triggers if s2 == s and rng.random() < 0.7] for s in ("A", "B")}
+    words = [{"role": "rejector", "station": s, "last_trigger": 40, "since": 10, "let_go": let_go[s]} for s in ("A", "B")]
     closing = closing_records(rows, words, {}, 0, 0)
     known = {(s, t): (revision, accept) for s, t, revision, accept in rows}
     for record in closing:
         assert not record.accept
         known[record.station, record.trigger] = (record.revision, False)
     assert set(known) == {(s, t) for s in ("A", "B") for t in range(1, 41)}
-    assert all(not known[s, t][1] for s in ("A", "B") for t, _ in fates[s])
+    assert all(t <= 10 or t in let_go[s] for (s, t), (_, accept) in known.items() if accept), "a pass that never came stands"
+    assert all(known[s, t] == (revision, True) for s, t, revision, accept in rows if accept and (t <= 10 or t in let_go[s]))
     assert closing_records([(*k, *v) for k, v in known.items()], words, {}, 0, 0) == []
 
 
 def test_files(tmp_path: Path) -> None:
     assert not last_words_complete(tmp_path, ["S1"])
-    write_last_words(tmp_path, "rejector", "S1", {"last_trigger": 3, "outcomes": [(3, False)]})
+    write_last_words(tmp_path, "rejector", "S1", {"last_trigger": 3, "since": 0, "let_go": []})
     write_last_words(tmp_path, "acquirer", "S1", {"last_trigger": 4})
     (tmp_path / "last_words.rejector.S2.json").write_text('{"role": "rej')  # torn
     assert last_words_complete(tmp_path, ["S1"])

@@ -150,7 +150,7 @@ class World:
                     self.recorder_up = False
                     self.at(200 * MS, "recorder ready")
                 else:
-                    self.carry_out(self.ledger.durable(key, record.revision, self.now))
+                    self.carry_out(self.ledger.durable(key, record.revision, self.now, self.now))
             case ("recorder ready",):
                 self.recorder_up = True
                 self.carry_out(self.ledger.recorder_ready())
@@ -255,7 +255,7 @@ def test_a_pack_is_not_passed_when_its_row_is_durable_too_late() -> None:
     ledger.frame(0, Record("S", 1, (), 0, 0, 0), 3, 1, 0)
     actions = ledger.inspected(0, (0, 1), (), ("A",), b"", 1, 5 * MS)
     assert [type(a) for a in actions] == [do.DoWrite, do.DoRelease]
-    actions = ledger.durable((0, 1), 0, DEADLINE_NS + 1)
+    actions = ledger.durable((0, 1), 0, DEADLINE_NS, DEADLINE_NS + 1)
     assert not any(isinstance(action, do.DoPass) for action in actions)
     assert ledger.counts.reasons == {Reason.NOT_RECORDED: 1}
     rewritten = [a.record for a in actions if isinstance(a, do.DoWrite)]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import mmap
 import shutil
+import struct
 from pathlib import Path
 
 import cv2
@@ -26,9 +29,35 @@ def test_an_image_comes_back_pixel_by_pixel(tmp_path: Path) -> None:
     pixels = noise(101, 67)
     pixels.setflags(write=False)
     name = store.keep("S1", 42, pixels)
-    assert name == "images/S1-000000042.png"
+    assert name == "images/S1-000000042.bmp"
     assert np.array_equal(cv2.imread(str(tmp_path / name), cv2.IMREAD_UNCHANGED), pixels)
     assert store.kept_bytes == (tmp_path / name).stat().st_size
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (3, 4), (5, 6), (64, 64), (128, 96), (40, 31)])
+@pytest.mark.parametrize("offset", [0, 512], ids=["on a page", "anywhere"])
+def test_pixels_of_any_size_and_place_come_back(height: int, width: int, offset: int, tmp_path: Path) -> None:
+    """From a slot of whole pages they are written where they lie, from elsewhere through a copy: the same file."""
+    store = EvidenceStore(tmp_path / "images", 10, 10**6, 0)
+    memory = np.frombuffer(mmap.mmap(-1, 1 << 20), np.uint8, height * width, offset).reshape(height, width)
+    for trigger in (1, 2):
+        memory[:] = noise(height, width)
+        name = store.keep("S1", trigger, memory)
+        assert name is not None
+        assert np.array_equal(cv2.imread(str(tmp_path / name), cv2.IMREAD_GRAYSCALE), memory)
+        content = (tmp_path / name).read_bytes()
+        entry = json.loads((tmp_path / "images" / "images.jsonl").read_text().splitlines()[-1])
+        assert (entry["bytes"], entry["sha256"]) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_a_bmp_says_what_the_format_wants(tmp_path: Path) -> None:
+    store = EvidenceStore(tmp_path / "images", 10, 10**6, 0)
+    name = store.keep("S1", 1, noise(10, 6))
+    content = (tmp_path / str(name)).read_bytes()
+    kind, size, _, pixels_at = struct.unpack_from("<2sIII", content)
+    assert (kind, size) == (b"BM", len(content)) and pixels_at + 10 * 8 == size, "rows of 8 bytes"
+    assert struct.unpack_from("<IiiHHI", content, 14) == (40, 6, -10, 1, 8, 0), "grey, not compressed, first row on top"
+    assert content[54 : 54 + 1024] == b"".join(bytes((grey, grey, grey, 0)) for grey in range(256))
 
 
 def test_the_caps_hold_and_drops_are_counted(tmp_path: Path) -> None:
@@ -83,12 +112,12 @@ def test_recovery_finishes_what_was_listed_and_removes_the_rest(tmp_path: Path) 
     store = EvidenceStore(folder, 10, 10**6, 0)
     for trigger in (1, 2):
         store.keep("S1", trigger, noise())
-    (folder / "S1-000000002.png").rename(folder / ".S1-000000002.png.tmp")
-    (folder / ".S1-000000003.png.tmp").write_bytes(b"half")
+    (folder / "S1-000000002.bmp").rename(folder / ".S1-000000002.bmp.tmp")
+    (folder / ".S1-000000003.bmp.tmp").write_bytes(b"half")
     with open(folder / "images.jsonl", "ab") as file:
         file.write(b'{"name":"S1-00')
     assert len(recover_images(folder)) == 3
-    assert sorted(path.name for path in folder.iterdir()) == ["S1-000000001.png", "S1-000000002.png", "images.jsonl"]
+    assert sorted(path.name for path in folder.iterdir()) == ["S1-000000001.bmp", "S1-000000002.bmp", "images.jsonl"]
     assert recover_images(folder) == []
     assert [json.loads(line)["trigger"] for line in (folder / "images.jsonl").read_text().splitlines()] == [1, 2]
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from tests.results.samples import GTIN, INFORMATIVE, PARAMETERS_2011, SEGMENTS, finding, record, report, symbol
-from vision.results.schema import PARAMETERS, SCHEMA, image_name, provenance_of, rows_to_batch, schema_with, symbol_rows
+from vision.results.rows import rows_to_batch
+from vision.results.schema import PARAMETERS, SCHEMA, image_name, provenance_of, schema_with, symbol_row, symbol_rows
 from vision.types import Finding, Parameter, Reason
 
 
@@ -32,7 +33,7 @@ def test_every_field_comes_back() -> None:
         "accept": False,
         "reasons": ["WRONG_LOT", "LOW_GRADE"],
         "detail": "a ü",
-        "evidence": "images/S1-000000007.png",
+        "evidence": "images/S1-000000007.bmp",
     }
     (seen,) = found
     grade = seen.pop("grade")
@@ -66,6 +67,15 @@ def test_every_field_comes_back() -> None:
         "fixed_pattern_segments": SEGMENTS,
         "informative": INFORMATIVE,
     }
+
+
+def test_a_symbol_alone_says_what_its_row_says() -> None:
+    found = finding("SN7")
+    (seen,) = rows_to_batch([record(7, serial="SN7")])["symbols"].to_pylist(maps_as_pydicts="strict")[0]
+    alone = symbol_row(found)
+    assert dict(alone.pop("elements")) == seen.pop("elements") and alone["payload"] == seen["payload"]
+    assert alone["codewords"] == seen["codewords"]
+    assert alone["grade"]["parameters"] == seen["grade"]["parameters"] and set(alone) == set(seen)
 
 
 def test_what_was_not_found_is_null() -> None:
@@ -137,7 +147,7 @@ def test_provenance_travels_in_the_file() -> None:
 @pytest.mark.parametrize("station", ["S1", "../../etc/passwd", "a/b", "a b", "..", "s~1", "ü", "S1\0"])
 def test_image_names_stay_in_their_folder(station: str) -> None:
     name = image_name(station, 12)
-    assert name.endswith("-000000012.png") and set(name[:-4]) <= set(
+    assert name.endswith("-000000012.bmp") and set(name[:-4]) <= set(
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_%"
     )
 

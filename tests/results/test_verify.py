@@ -145,8 +145,8 @@ def _make_accepted(batch: Path) -> None:
     [
         (lambda batch: _swap(batch / "000001.arrow", batch / "000002.arrow"), "000001.arrow: changed"),
         (lambda batch: shutil.copy(batch / "000001.arrow", batch / "000006.arrow"), "000006.arrow: has no seal"),
-        (lambda batch: _swap(batch / "images/S1-000000004.png", batch / "images/S1-000000008.png"), "S1-000000004.png: changed"),
-        (lambda batch: (batch / "images/S1-000000005.png").write_bytes(b"x"), "S1-000000005.png: not in the list"),
+        (lambda batch: _swap(batch / "images/S1-000000004.bmp", batch / "images/S1-000000008.bmp"), "S1-000000004.bmp: changed"),
+        (lambda batch: (batch / "images/S1-000000005.bmp").write_bytes(b"x"), "S1-000000005.bmp: not in the list"),
         (lambda batch: _change_lines(batch, lambda lines: [lines[1], lines[0], *lines[2:]]), "reordered"),
         (lambda batch: _change_lines(batch, lambda lines: [*lines[:2], *lines[3:]]), "the chain is cut"),
         (lambda batch: _change_lines(batch, lambda lines: lines[1:]), "the chain is cut"),

@@ -178,7 +178,7 @@ def test_images_on_a_full_disk_are_dropped_and_counted(small_disk: Path) -> None
     for name in filter(None, kept):
         (small_disk / name).unlink()
         break
-    assert store.keep("S1", 50, noise) == "images/S1-000000050.png"
+    assert store.keep("S1", 50, noise) == "images/S1-000000050.bmp"
     assert [problem for problem in verify(small_disk) if "missing" not in problem] == []
 
 

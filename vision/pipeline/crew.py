@@ -40,7 +40,8 @@ class Crew:
         self._budget = (budget_count, budget_window_s)
         self._budgets: dict[str, RestartBudget] = {}
         self._faults = faults
-        self._epoll = select.epoll()
+        self._everyone = select.epoll()
+        self._pressing = select.epoll()  # acquirers, and whoever is gone
         self._by_fd: dict[int, Child] = {}
         self._writing: set[int] = set()
         self._recipes: dict[tuple[str, int], tuple[Callable[..., None], Callable[[], Sequence[Any]]]] = {}
@@ -56,7 +57,8 @@ class Crew:
         child = Child(role, index, target, arguments(), self._faults / f"{role}-{index}.stack.txt")
         self.children[role, index] = child
         self._by_fd[child.channel.fileno()] = child
-        self._epoll.register(child.channel.fileno(), select.EPOLLIN)
+        self._everyone.register(child.channel.fileno(), select.EPOLLIN)
+        self._pressing.register(child.channel.fileno(), select.EPOLLIN if role == "acquirer" else 0)  # an end of file shows always
         return child
 
     def get(self, role: str, index: int = 0) -> Child | None:
@@ -73,12 +75,18 @@ class Crew:
         child.channel.send(message)
         return True
 
-    def messages(self, timeout_s: float | None) -> Iterator[tuple[Child, Any]]:
-        """Waits at most so long; gives what children said, and (child, None) for each that is gone."""
+    def messages(self, timeout_s: float | None, everyone: bool = True) -> Iterator[tuple[Child, Any]]:
+        """Waits at most so long; gives what children said, and (child, None) for each that is gone.
+
+        everyone: False = only an acquirer's word ends the wait, or a child's end; what others have said by then comes with it.
+        """
         for child in self.children.values():
             if child.channel.waiting or self._writing:
                 self._watch_writes(child)
-        for fd, mask in self._epoll.poll(timeout_s):
+        if not everyone and not self._writing:
+            self._pressing.poll(timeout_s)
+            timeout_s = 0.0
+        for fd, mask in self._everyone.poll(timeout_s):
             child = self._by_fd[fd]
             if mask & select.EPOLLOUT:
                 child.channel.flush()
@@ -162,23 +170,25 @@ class Crew:
         for child in left:
             child.process.join(max(0.0, end - time.monotonic()))
             self._forget(child)
-        self._epoll.close()
+        self._everyone.close()
+        self._pressing.close()
 
     def _watch_writes(self, child: Child) -> None:
         fd = child.channel.fileno()
         if child.channel.waiting != (fd in self._writing):
             if child.channel.waiting:
                 self._writing.add(fd)
-                self._epoll.modify(fd, select.EPOLLIN | select.EPOLLOUT)
+                self._everyone.modify(fd, select.EPOLLIN | select.EPOLLOUT)
             else:
                 self._writing.discard(fd)
-                self._epoll.modify(fd, select.EPOLLIN)
+                self._everyone.modify(fd, select.EPOLLIN)
 
     def _unwatch(self, child: Child) -> None:
         fd = child.channel.fileno()
         if fd >= 0 and self._by_fd.pop(fd, None) is not None:
             self._writing.discard(fd)
-            self._epoll.unregister(fd)
+            self._everyone.unregister(fd)
+            self._pressing.unregister(fd)
 
     def _forget(self, child: Child) -> None:
         if self.children.get((child.role, child.index)) is child:

@@ -45,9 +45,14 @@ _ROW_AGE_SLACK_NS = 6_000_000
 """A row waits for the next one until its pack is so old, or nearly so when the loop turns anyway, and goes at once when it is
 older: a commit costs nearly the same for one row as for four, and a slow frame's row never waits. By age and not by a time after
 the verdict, for that would come on top of the slowest. At 30 ms a commit held 1.2 rows at 60 packs/s."""
-_WORD_AGE_NS = 40_000_000
-"""A word to the rejector waits as long at the most, and goes before any row; not where the deadline is near."""
+_WORD_AGE_NS, _WORD_SLACK_NS = 100_000_000, 20_000_000
+"""A word to the rejector waits as long at the most, and not so long when the loop turns anyway; not at all where the deadline is
+near, and as briefly as may be where it also says where the belt is. Only an ejector at its due time needs it; should the line die
+first, the rejector's last words say which packs it was never told to pass (last_words.py)."""
+_WORD_AGE_ENCODER_NS = 20_000_000
 _DEADLINE_NEAR_NS = 120_000_000
+_PATIENCE_NS = 25_000_000
+"""An answer of an inspector or of the recorder may lie unread so long: it is read when the next frame wakes the line."""
 
 _UNWRITTEN_LIMIT = 20_000  # rows held for a recorder that does not answer: about 40 MB, six minutes at 60 packs/s
 
@@ -70,6 +75,11 @@ class Dispatch:
         self._rows_due_ns = 0
         self._words_due_ns: int | None = None  # what is held for the rejectors must go then
         self._row_age_ns = min(_ROW_AGE_NS, deadline_ns // 8)
+        self._patience_ns = min(_PATIENCE_NS, deadline_ns // 16)
+        self._word_age_ns = [
+            _WORD_AGE_NS if s.reject.encoder_counts_per_mm is None else _WORD_AGE_ENCODER_NS for s in config.stations
+        ]
+        self._written_ns: int | None = None  # rows were sent then, and nothing heard of them yet
         self.last_frame_id: list[int | None] = [None] * len(self._names)
         self.latency = LatencyHistogram()
         self.rate = RateMeter()
@@ -122,12 +132,13 @@ class Dispatch:
 
     def on_ack(self, child: Child, message: Ack) -> None:
         now_ns = time.monotonic_ns()
+        self._written_ns = None
         for station, trigger, revision in message.rows:
-            self._carry_out(self.ledger.durable((station, trigger), revision, now_ns))
+            self._carry_out(self.ledger.durable((station, trigger), revision, message.durable_ns, now_ns))
 
-    def _row_durable(self, record: Record, now_ns: int) -> None:
+    def _row_durable(self, record: Record, durable_ns: int) -> None:
         if record.frame_id is not None or record.inspector >= 0:
-            self.latency.add(now_ns - record.arrival_ns)
+            self.latency.add(durable_ns - record.arrival_ns)
 
     def on_image_done(self, child: Child, message: ImageDone) -> None:
         self._image_done(message.slot, message.kept)
@@ -161,6 +172,7 @@ class Dispatch:
             self._carry_out(self.ledger.inspector_lost(child.index, f"{child.name} {child.ended}", now_ns))
         elif child.role == "recorder":
             self._rows.clear()
+            self._written_ns = None
             for slot in self.owners.owned_by("recorder"):
                 self._image_done(slot, kept=False)
         elif child.role == "rejector":
@@ -176,18 +188,23 @@ class Dispatch:
         times = (self.ledger.next_event_ns(), self._rows_due_ns if self._rows else None, self._words_due_ns)
         return min((t for t in times if t is not None), default=None)
 
+    def listen_from_ns(self) -> int:
+        """Until then the answers of inspectors and recorder need not wake the line; 0 = they must."""
+        owed = [since_ns for since_ns in (self.ledger.owed_since_ns(), self._written_ns) if since_ns is not None]
+        since_ns = min(owed, default=0)
+        return since_ns and since_ns + self._patience_ns
+
     def tick(self, now_ns: int) -> None:
         """Time went by: deadlines, hangs, and what waited for company goes where it is time."""
         self._carry_out(self.ledger.tick(now_ns))
-        rows_go = bool(self._rows) and now_ns >= self._rows_due_ns - _ROW_AGE_SLACK_NS
-        if self._words_due_ns is not None and (rows_go or now_ns >= self._words_due_ns):
-            # Before the rows: should the line die now, the rejector knows of every pack that has a row and was not passed.
+        if self._words_due_ns is not None and now_ns >= self._words_due_ns - _WORD_SLACK_NS:
             self._words_due_ns = None
             for child in self._crew.of("rejector"):
                 child.channel.release()
-        if rows_go:
+        if self._rows and now_ns >= self._rows_due_ns - _ROW_AGE_SLACK_NS:
             self._crew.send("recorder", 0, Write(tuple(self._rows)))
             self._rows.clear()
+            self._written_ns = self._written_ns or now_ns
 
     # --- slots ------------------------------------------------------------------------------------------------------------
 
@@ -246,8 +263,9 @@ class Dispatch:
         child.channel.hold(word)
         if now_ns > self.ledger.entries[key].deadline_ns - _DEADLINE_NEAR_NS:
             child.channel.release()
-        elif self._words_due_ns is None:
-            self._words_due_ns = now_ns + _WORD_AGE_NS
+        else:
+            due_ns = now_ns + self._word_age_ns[key[0]]
+            self._words_due_ns = due_ns if self._words_due_ns is None else min(self._words_due_ns, due_ns)
 
     def _inspect(self, action: do.DoInspect) -> None:
         self.owners.give(action.slot, "inspector", action.inspector)

@@ -1,8 +1,7 @@
 """What a process leaves behind when the line is gone: one small JSON file each in the batch folder.
 
-The rejector tells the fate of the packs it knew, the acquirer the number of its last trigger; the recorder, or the next
-start, closes the account with them (LINE_LOST for every trigger that has no row, or a row that promised a pass that
-never came).
+The rejector tells which packs it let go, the acquirer the number of its last trigger; the recorder, or the next start,
+closes the account with them (LINE_LOST for every trigger that has no row, or a row that promised a pass that never came).
 """
 
 from __future__ import annotations
@@ -63,34 +62,34 @@ def closing_records(
 ) -> list[Record]:
     """The rows that close an account after the line died. Pure.
 
-    rows: (station, trigger, revision, accept) of every row on disk, last revisions only. words: see read_last_words.
-    recent: rows as they were written, so that an amendment keeps what was found; may lack any.
+    rows: (station, trigger, revision, accept) of every row on disk, last revisions only. words: see read_last_words; a
+    rejector knows the fate of every pack after `since`. recent: rows as they were written, so that an amendment keeps what was
+    found; may lack any.
     Gives a LINE_LOST row for each trigger known to anybody and without a row, and a LINE_LOST amendment for each accept
-    whose pack was rejected after all.
+    whose pack was not let go.
     """
     known = {(station, trigger): (revision, accept) for station, trigger, revision, accept in rows}
     last: dict[str, int] = {}
     for station, trigger in known:
         last[station] = max(last.get(station, 0), trigger)
-    rejected: set[tuple[str, int]] = set()
+    let_go: dict[str, tuple[int, set[int]]] = {}
     for word in words:
         station = word["station"]
         last[station] = max(last.get(station, 0), int(word.get("last_trigger", 0)))
-        for trigger, accept in word.get("outcomes", ()):
-            last[station] = max(last.get(station, 0), trigger)
-            if not accept:
-                rejected.add((station, trigger))
+        if "let_go" in word:
+            let_go[station] = int(word["since"]), set(word["let_go"])
 
     def lost(station: str, trigger: int, revision: int, detail: str) -> Record:
         return Record(station, trigger, (Reason.LINE_LOST,), now_ns, utc_ns, now_ns, revision=revision, detail=detail)
 
     records = []
     for station in sorted(last):
+        since, through = let_go.get(station, (last[station], ()))
         for trigger in range(1, last[station] + 1):
             row = known.get((station, trigger))
             if row is None:
                 records.append(lost(station, trigger, 0, "the line died before a verdict"))
-            elif row[1] and (station, trigger) in rejected:
+            elif row[1] and trigger > since and trigger not in through:
                 amendment = lost(station, trigger, row[0] + 1, "the line died before the pack was passed")
                 former = recent.get((station, trigger))
                 if former is not None:

@@ -66,7 +66,7 @@ class Ledger:
 
     deadline_ns: from arrival to a verdict with its record durable. hang_ns: an inspection that takes longer is killed.
     claim: called with the serials of a frame about to be accepted; takes them all, or none and says why (content.serials).
-    on_durable: called with the record and the time its row was reported durable (for latencies).
+    on_durable: called with the record and the time its row was durable (for latencies).
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Ledger:
         deadline_ns: int,
         hang_ns: int,
         claim: Callable[[Sequence[str]], tuple[Reason, ...]],
-        on_durable: Callable[[Record, int], None] = lambda record, now_ns: None,
+        on_durable: Callable[[Record, int], None] = lambda record, durable_ns: None,
     ) -> None:
         self.counts = Counts()
         self.entries: dict[Key, Entry] = {}
@@ -165,8 +165,8 @@ class Ledger:
                 self._actions.append(DoRelease(slot, key, keep=True))
         return self._take()
 
-    def durable(self, key: Key, revision: int, now_ns: int) -> list[Action]:
-        """The row of this trigger is on disk."""
+    def durable(self, key: Key, revision: int, durable_ns: int, now_ns: int) -> list[Action]:
+        """The row of this trigger is on disk, since durable_ns."""
         entry = self.entries.get(key)
         if entry is None or revision <= entry.acked_revision:
             return []  # told twice, by a recorder that was started anew
@@ -179,7 +179,7 @@ class Ledger:
             if not entry.timed:
                 entry.timed = True
                 self.counts.late += now_ns > entry.deadline_ns
-                self._on_durable(record, now_ns)
+                self._on_durable(record, durable_ns)
             if record.accept and not entry.passed:
                 if now_ns > entry.deadline_ns:
                     self._amend(entry, Reason.NOT_RECORDED, "its row was durable only after the deadline")
@@ -261,6 +261,12 @@ class Ledger:
         if self._deadlines:
             times.append(self._deadlines[0][0])
         return min(times, default=None)
+
+    def owed_since_ns(self) -> int | None:
+        """Since when an inspector owes an answer: 0 = frames wait for it, None = none does."""
+        if self._waiting:
+            return 0
+        return min([held[2] for held in self._busy.values()], default=None)
 
     @property
     def pending(self) -> int:

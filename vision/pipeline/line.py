@@ -192,7 +192,13 @@ class Line:
         restart_in_s = self.crew.next_restart_in_s(time.monotonic())
         if restart_in_s is not None:
             timeout_s = min(timeout_s, restart_in_s)
-        for child, message in self.crew.messages(max(0.0, timeout_s)):
+        everyone = self._stopping or not self._started
+        if not everyone:
+            listen_ns = self.dispatch.listen_from_ns()
+            everyone = listen_ns <= now_ns
+            if not everyone:
+                timeout_s = min(timeout_s, (listen_ns - now_ns) / 1e9)
+        for child, message in self.crew.messages(max(0.0, timeout_s), everyone):
             if message is None:
                 self._on_gone(child)
             else:
@@ -314,7 +320,13 @@ class Line:
         )
 
     def _rejector_arguments(self, station: int) -> Callable[[], Sequence[Any]]:
-        return lambda: (self.config.stations[station], self._reject_ports[station], str(self.batch.logs), not self._started)
+        return lambda: (
+            self.config.stations[station],
+            self._reject_ports[station],
+            str(self.batch.logs),
+            not self._started,
+            self.ledger.last_trigger[station],
+        )
 
     # --- what others see ------------------------------------------------------------
 

@@ -179,9 +179,10 @@ class AllSettled(NamedTuple):
 
 
 class Ack(NamedTuple):
-    """These rows are on disk: (station index, trigger, revision)."""
+    """These rows are on disk: (station index, trigger, revision), since durable_ns."""
 
     rows: tuple[tuple[int, int, int], ...]
+    durable_ns: int
 
 
 class ImageDone(NamedTuple):

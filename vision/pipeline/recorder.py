@@ -110,6 +110,7 @@ class Recorder:
             self._writer.append(self._rows_open[self._appended :])  # it keeps what it could not write
             self._appended = len(self._rows_open)
             rows = self._writer.commit()
+            durable_ns = time.monotonic_ns()
         except RecordingError as error:
             self._retry_at = time.monotonic() + _RETRY_S
             if str(error) != self._trouble:
@@ -123,7 +124,8 @@ class Recorder:
             self.recent[record.station, record.trigger] = record
         self._rows_open.clear()
         self._appended = 0
-        self._channel.send(Ack(tuple((self._station_index[name], trigger, revision) for name, trigger, revision in rows)))
+        acked = tuple([(self._station_index[name], trigger, revision) for name, trigger, revision in rows])
+        self._channel.send(Ack(acked, durable_ns))
         while len(self.recent) > _REMEMBERED:
             self.recent.popitem(last=False)
 

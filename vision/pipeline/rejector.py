@@ -11,6 +11,7 @@ import logging
 import os
 import select
 import time
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,11 @@ log = logging.getLogger("rejector")
 _CONNECT_NS = 1_000_000_000
 _GATHER_NS = 100_000_000
 """Fates are told to the line this much later at the most: each message wakes a process."""
-_BOOK_KEEPING_NS = 50_000_000
+_BOOK_KEEPING_NS = 120_000_000
 """A pack whose fate the machine acknowledged is settled here this much after its due time at the most, with the next message: only
 where the due time must still do something it is worth a wake-up of its own. The heartbeat comes as much earlier, up to a quarter of
 its period."""
+_REMEMBERED = 4096  # packs let go, kept in mind for the last words
 _FLUSH_NS = 10_000_000
 """How soon the rest of a message is tried again that the line has no room for."""
 
@@ -49,10 +51,10 @@ _FLUSH_NS = 10_000_000
 class Rejector:
     """Packs of one station from Expect to their fate.
 
-    heartbeat_ns: how often the machine hears from us.
+    heartbeat_ns: how often the machine hears from us. last_trigger: the last one before this process; it is told of all after it.
     """
 
-    def __init__(self, channel: Channel, schedule: Schedule, output: Output, heartbeat_ns: int) -> None:
+    def __init__(self, channel: Channel, schedule: Schedule, output: Output, heartbeat_ns: int, last_trigger: int = 0) -> None:
         self._channel = channel
         self._schedule = schedule
         self._output = output
@@ -67,10 +69,15 @@ class Rejector:
         self._poll = select.poll()
         self._poll.register(channel.fileno(), select.POLLIN)
         self._output_fd: int | None = None  # as registered
-        self.last_trigger = 0
+        self._last_trigger = self._since = last_trigger
+        self._let_go: deque[int] = deque(maxlen=_REMEMBERED)
 
-    def run(self) -> list[tuple[int, bool]]:
-        """Until told to leave or the line is gone; gives the fates that the line was not told any more."""
+    def last_words(self) -> dict[str, Any]:
+        """For closing_records: every pack after `since` that is not among `let_go` was not let through."""
+        return {"last_trigger": self._last_trigger, "since": self._since, "let_go": list(self._let_go)}
+
+    def run(self) -> None:
+        """Until told to leave or the line is gone."""
         while not self._leave and not self._channel.closed:
             self._wait()
             now_ns = time.monotonic_ns()
@@ -82,15 +89,13 @@ class Rejector:
         for settled in self._schedule.reject_all(now_ns):
             self._output.settle(settled.trigger, False, now_ns, now_ns)
             self._fates.append((settled.trigger, False))
-        fates = list(self._fates)
         if self._fates:
             self._tell_fates()
-        return fates
 
     def _hear(self, message: Any, now_ns: int) -> None:
         match message:
             case Expect(trigger, arrival_ns, encoder_count):
-                self.last_trigger = max(self.last_trigger, trigger)
+                self._last_trigger = max(self._last_trigger, trigger)
                 if self._schedule.expect(trigger, arrival_ns, encoder_count):
                     self._output.expect(trigger)
             case Pass(trigger):
@@ -108,7 +113,12 @@ class Rejector:
     def _settle_due(self, now_ns: int) -> None:
         for settled in self._schedule.due(now_ns):
             done = self._output.settle(settled.trigger, settled.accept, settled.due_ns, now_ns)
-            self._fates.append((settled.trigger, settled.accept and done))
+            accept = settled.accept and done
+            self._fates.append((settled.trigger, accept))
+            if accept:
+                if len(self._let_go) == _REMEMBERED:
+                    self._since = max(self._since, self._let_go[0])
+                self._let_go.append(settled.trigger)
             self._tell_at_ns = self._tell_at_ns or now_ns + _GATHER_NS
         if self._fates and now_ns >= self._tell_at_ns:
             self._tell_fates()
@@ -169,11 +179,11 @@ class Rejector:
         self._output_fd = output_fd
 
 
-def run_rejector(channel: Channel, config: StationConfig, port: int | None, folder: str, first: bool) -> None:
+def run_rejector(channel: Channel, config: StationConfig, port: int | None, folder: str, first: bool, last_trigger: int) -> None:
     """The process of one station's output.
 
     port: of a Modbus PLC that was started with the line, else None. first: the line is starting, and a machine that does not
-    answer is the user's to mend; later it is waited for.
+    answer is the user's to mend; later it is waited for. last_trigger: where the count stands, 0 at the first start.
     """
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
@@ -198,11 +208,10 @@ def run_rejector(channel: Channel, config: StationConfig, port: int | None, fold
         return
     schedule = make_schedule(config.reject)
     channel.send(Ready())
-    rejector = Rejector(channel, schedule, output, int(config.reject.heartbeat_ms * 1e6))
-    fates = rejector.run()
+    rejector = Rejector(channel, schedule, output, int(config.reject.heartbeat_ms * 1e6), last_trigger)
+    rejector.run()
     if channel.closed:
-        words = {"last_trigger": rejector.last_trigger, "outcomes": fates}
-        write_last_words(Path(folder), "rejector", config.name, words)
+        write_last_words(Path(folder), "rejector", config.name, rejector.last_words())
     output.close()
 
 

@@ -28,7 +28,7 @@ class StreamFile:
         self._good_bytes = 0
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
         try:
-            self._append(schema.serialize())
+            self._append(bytes(memoryview(schema.serialize())))
             sync_folder(path.parent)
         except OSError:
             os.close(self._descriptor)
@@ -40,16 +40,16 @@ class StreamFile:
         """Length up to which the file is whole and on the disk."""
         return self._good_bytes
 
-    def append(self, batch: pa.RecordBatch) -> None:
-        """Puts a batch on the disk. Raises OSError; then nothing of it counts, and the same batch may be tried again."""
-        self._append(batch.serialize())
+    def append(self, message: bytes) -> None:
+        """Puts a record batch message (rows.py) on the disk. Raises OSError; then nothing of it counts, and it may come again."""
+        self._append(message)
 
     def close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
 
-    def _append(self, message: pa.Buffer) -> None:
+    def _append(self, message: bytes) -> None:
         if self._torn:
             self._take_back()
         rest = memoryview(message)
@@ -65,7 +65,7 @@ class StreamFile:
                 self._take_back()
             raise
         self._torn = False
-        self._good_bytes += message.size
+        self._good_bytes += len(message)
 
     def _take_back(self) -> None:
         os.ftruncate(self._descriptor, self._good_bytes)

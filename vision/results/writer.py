@@ -6,18 +6,16 @@ The recorder process holds one writer per batch. Converting, sealing and recover
 from __future__ import annotations
 
 import logging
-import pickle
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from vision.results.folder import ResultsError
 from vision.results.reader import revisions
 from vision.results.recovery import recover
-from vision.results.schema import rows_to_batch, schema_with
+from vision.results.rows import UNFIT, RowEncoder
+from vision.results.schema import schema_with
 from vision.results.seal import SEALS, Key, Steps, seal_file, seal_steps
 from vision.results.stream import StreamFile
 from vision.types import Record
@@ -28,8 +26,6 @@ Ack = tuple[str, int, int]
 """(station, trigger, revision) of a row that is on the disk."""
 
 _RETRY_NS = 10_000_000_000
-
-_UNFIT = (pa.ArrowException, TypeError, ValueError, OverflowError, pickle.UnpicklingError, EOFError, KeyError)
 
 
 class RecordingError(ResultsError):
@@ -48,6 +44,7 @@ class BatchWriter:
         self._folder = folder
         self._rows_per_file = rows_per_file
         self._schema = schema_with(provenance)
+        self._encoder = RowEncoder()
         self._pending: list[Record] = []
         self._resent: list[Ack] = []
         self._stream: StreamFile | None = None
@@ -98,10 +95,10 @@ class BatchWriter:
         """
         written: list[Ack] = []
         if self._pending:
-            batch, kept = self._convert()
+            message, kept = self._convert()
             if kept:
                 try:
-                    self._open_stream().append(batch)
+                    self._open_stream().append(message)
                 except OSError as error:
                     self._pending = kept
                     raise RecordingError(f"{self._folder}: {len(kept)} rows not recorded ({error.strerror or error})") from error
@@ -163,19 +160,19 @@ class BatchWriter:
         if self._stream is not None:
             self._stream.close()
 
-    def _convert(self) -> tuple[pa.RecordBatch, list[Record]]:
-        """The pending records as rows. One that does not fit must not hold up the others: a reject is written without its
-        symbols, an accept is refused, so that its pack is never acknowledged and never passed."""
+    def _convert(self) -> tuple[bytes, list[Record]]:
+        """The pending records as a message of rows. One that does not fit must not hold up the others: a reject is written
+        without its symbols, an accept is refused, so that its pack is never acknowledged and never passed."""
         try:
-            return rows_to_batch(self._pending), self._pending
-        except _UNFIT:
+            return self._encoder.encode(self._pending), self._pending
+        except UNFIT:
             pass
         kept: list[Record] = []
         for record in self._pending:
             try:
-                rows_to_batch([record])
+                self._encoder.encode([record])
                 kept.append(record)
-            except _UNFIT as error:
+            except UNFIT as error:
                 log.error("row of %s %d does not fit the schema: %s", record.station, record.trigger, error)
                 if record.accept:
                     self.refused_count += 1
@@ -185,7 +182,7 @@ class BatchWriter:
                 else:
                     detail = f"{record.detail}; symbols not storable: {error}".lstrip("; ")
                     kept.append(replace(record, symbols=b"", detail=detail))
-        return rows_to_batch(kept), kept
+        return self._encoder.encode(kept), kept
 
     def _open_stream(self) -> StreamFile:
         if self._stream is None:
