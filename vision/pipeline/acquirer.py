@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import time
-from collections import deque
 from pathlib import Path
 
 from vision.cameras.camera import Camera, CameraError, Grab, GrabStatus
@@ -68,7 +67,7 @@ class Acquirer:
         self._station = station
         self._views = [pool.pixels(slot, station) for slot in range(pool.slot_count)]
         self._generations = pool.generations
-        self._free: deque[int] = deque()
+        self._free: list[int] = []  # the slot freed last is taken first: its memory is the likeliest to be in a cache
         self._frame_ids = frame_ids
         self._trigger = last_trigger
         self._reason_for_gap = Reason.CAMERA_LOST if last_trigger else Reason.MISSED_FRAME
@@ -87,7 +86,7 @@ class Acquirer:
         last_frame = time.monotonic()
         while not self._stop and not self._channel.closed:
             self._listen()
-            slot = self._free[0] if self._free else None
+            slot = self._free[-1] if self._free else None
             if slot is not None:
                 self._generations[slot] += 1  # before the first byte is written
             if slot is None:
@@ -125,7 +124,7 @@ class Acquirer:
         elif slot is None:
             self._miss(Reason.NO_SLOT, grab, "all slots in use")
         else:
-            self._free.popleft()
+            self._free.pop()
             self._channel.send(
                 FrameReady(
                     self._trigger,

@@ -219,7 +219,7 @@ class Dispatch:
         acquirers = self._crew.of("acquirer")
         for child in acquirers:
             full_share = max(1, self._slot_count // len(acquirers))
-            share = full_share - len(self.owners.owned_by("acquirer", child.index))
+            share = full_share - self.owners.count("acquirer", child.index)
             if share < full_share / 4:  # enough there; many slots in one message, for each message wakes a process
                 continue
             given = []

@@ -7,6 +7,7 @@ the inspector before and after its look: a slot written to in between would show
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,25 +57,31 @@ class SlotOwners:
     def __init__(self, slot_count: int) -> None:
         self.owner: list[tuple[str, int]] = [("line", 0)] * slot_count
         self.free: list[int] = list(range(slot_count))
+        self._counts: Counter[tuple[str, int]] = Counter({("line", 0): slot_count})
 
     def give(self, slot: int, role: str, index: int = 0) -> None:
+        self._counts[self.owner[slot]] -= 1
         self.owner[slot] = (role, index)
+        self._counts[role, index] += 1
 
     def release(self, slot: int) -> None:
         if slot in self.free:
             raise AssertionError(f"slot {slot} released twice")
-        self.owner[slot] = ("line", 0)
+        self.give(slot, "line")
         self.free.append(slot)
 
     def take_free(self, role: str, index: int) -> int | None:
         if not self.free:
             return None
         slot = self.free.pop()
-        self.owner[slot] = (role, index)
+        self.give(slot, role, index)
         return slot
 
     def owned_by(self, role: str, index: int = 0) -> list[int]:
         return [slot for slot, owner in enumerate(self.owner) if owner == (role, index)]
 
-    def count(self, role: str) -> int:
-        return sum(owner[0] == role for owner in self.owner)
+    def count(self, role: str, index: int | None = None) -> int:
+        """Slots of one owner, or of all of a role."""
+        if index is not None:
+            return self._counts[role, index]
+        return sum(count for (of_role, _), count in self._counts.items() if of_role == role)

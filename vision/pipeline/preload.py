@@ -10,6 +10,7 @@ line that is refused or interrupted meanwhile must leave nobody behind.
 
 import contextlib
 import ctypes
+import gc
 import signal
 import sys
 
@@ -82,6 +83,8 @@ def warm() -> int:
 
 
 SYMBOLS_READ = warm()
+gc.collect()
+gc.freeze()  # what is loaded here is walked by no child's collector: that would copy all its pages
 
 if IS_FORK_SERVER:
     _end_with_parent(0)  # from now on it leaves with the last of its clients: children that close the account outlive the line
