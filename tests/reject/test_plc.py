@@ -81,6 +81,46 @@ def test_verdicts_are_told_apart_and_logged(belt_end: BeltEnd, log: io.StringIO)
     assert log.getvalue().splitlines() == ["42,5,PASS,new", "42,5,PASS,repeated", "42,5,REJECT,revoked", "42,5,PASS,contradicting"]
 
 
+def _seen(beat: int, newest: int, ready: int = READY) -> list[int]:
+    return [1, beat, ready, 120, 7, newest & 0xFFFF, newest >> 16]
+
+
+def test_a_pack_that_comes_to_the_ejector_untold_is_rejected(log: io.StringIO) -> None:
+    belt_end = BeltEnd(500 * MS, log, travel_ns=100 * MS)
+    belt_end.take_station(_seen(1, 3), 0)  # packs 1 to 3 passed the trigger
+    belt_end.take_entries([*entry_words(1, PASS), *entry_words(3, REJECT)], 10 * MS)
+    belt_end.move(99 * MS)
+    assert (belt_end.summary.let_go, belt_end.summary.rejected) == (0, 0), "still on the belt"
+    belt_end.take_station(_seen(2, 5), 99 * MS)
+    belt_end.move(100 * MS)
+    summary = belt_end.summary
+    assert (summary.let_go, summary.rejected, summary.rejected_untold) == (1, 2, 1)
+    assert belt_end.block()[2:4] == [2, 0], "what was rejected is confirmed, told or not"
+    belt_end.take_entries(list(entry_words(4, PASS)), 110 * MS)
+    belt_end.take_station(_seen(3, 5, ready=0), 120 * MS)
+    belt_end.move(200 * MS)
+    assert (summary.let_go, summary.rejected, summary.rejected_untold) == (1, 4, 2), "not ready: a pass is not enough"
+
+
+def test_the_belt_stands_while_the_station_is_signed_off(log: io.StringIO) -> None:
+    belt_end = BeltEnd(500 * MS, log, travel_ns=100 * MS)
+    belt_end.take_station(_seen(1, 2), 0)
+    belt_end.take_station(_seen(0, 2, ready=0), 1 * MS)
+    belt_end.move(10_000 * MS)
+    assert belt_end.summary.rejected == 0
+    belt_end.take_station(_seen(5, 0), 11_000 * MS)  # started anew: it has seen nothing yet
+    belt_end.move(11_000 * MS)
+    assert (belt_end.summary.rejected, belt_end.summary.rejected_untold) == (2, 2)
+
+
+def test_a_sensor_that_fails_confirms_no_more(log: io.StringIO) -> None:
+    belt_end = BeltEnd(500 * MS, log, travel_ns=0, unconfirmed_from=3)
+    for newest in range(1, 6):
+        belt_end.take_station(_seen(newest, newest), newest)
+        belt_end.move(newest)
+    assert belt_end.block()[2:4] == [2, 0] and belt_end.summary.unconfirmed == 3
+
+
 def test_its_own_block_says_what_it_saw(belt_end: BeltEnd) -> None:
     belt_end.take_station(_station(1), 0)
     for sequence in range(70_000):

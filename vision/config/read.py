@@ -279,6 +279,7 @@ def _reject(section: Section) -> RejectConfig:
         allow_insecure_network=section.flag("allow_insecure_network", False) if output == "modbus" else False,
         # A PLC gives a silent station up after 500 ms: two beats may be lost before.
         heartbeat_ms=section.number("heartbeat_ms", 10.0, 200.0, 100.0),
+        confirm_ms=section.number("confirm_ms", 0.0, 60_000.0, 0.0),
         user_output=section.text("user_output", default="UserOutput1") if output == "camera_line" else "",
         pulse_ms=section.number("pulse_ms", 0.1, 10_000.0, 20.0) if output == "camera_line" else 0.0,
         consecutive_rejects_stop=section.count("consecutive_rejects_stop", 0, 1_000_000, 0),

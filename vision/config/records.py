@@ -86,6 +86,7 @@ class RejectConfig:
     """How far the ejector is and how it is told. Exactly one of speed_mm_per_s and encoder_counts_per_mm is set.
 
     speed_max_mm_per_s: fastest belt, with encoder_counts_per_mm only. encoder_lost_ms: silence of the encoder that rejects all.
+    confirm_ms: how long after its due time the machine may take to confirm a reject, 0 = it confirms none.
     consecutive_rejects_stop: rejects in a row that stop the line, 0 = off.
     """
 
@@ -101,6 +102,7 @@ class RejectConfig:
     simulate_plc: bool
     allow_insecure_network: bool
     heartbeat_ms: float
+    confirm_ms: float
     user_output: str
     pulse_ms: float
     consecutive_rejects_stop: int

@@ -221,7 +221,8 @@ class Line:
 
     def _tell(self) -> None:
         """Tells rejectors whether the line is ready, when that changes."""
-        ready = self._started and not self.trouble and not self._stopping
+        # Also while it stops: packs under way are let go by a machine that is told ready, and by no other.
+        ready = self._started and not self.trouble
         if ready != self._ready_told:
             self._ready_told = ready
             for child in self.crew.of("rejector"):
@@ -267,7 +268,7 @@ class Line:
 
     def _on_output_state(self, child: Child, message: OutputState) -> None:
         who = f"output of {self._names[child.index]}"
-        if message.healthy:
+        if not message.detail:
             self.trouble.pop(who, None)
         else:
             if who not in self.trouble:

@@ -144,11 +144,10 @@ class Settled(NamedTuple):
 
 
 class OutputState(NamedTuple):
-    """The rejector's word on its output: connected or not, rejects the machine confirmed, whether it asks for a stop."""
+    """The rejector's word on its output: what keeps the machine from being told ready (not connected, bin full, a stop asked for,
+    a reject not confirmed), in words; empty = nothing."""
 
-    healthy: bool
-    confirmed_count: int | None = None
-    detail: str = ""
+    detail: str
 
 
 # --- line <-> recorder --------------------------------------------------------------------------------------------------------

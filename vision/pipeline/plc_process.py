@@ -16,11 +16,12 @@ from vision.pipeline.line import StartError
 class PlcProcess:
     """Starts the simulated PLC and knows its port; close() gives its own account of what it was told.
 
-    log: a CSV line per verdict it receives. Raises StartError in one line (port taken).
+    log: a CSV line per verdict it receives. It has a belt as long as the station's. Raises StartError in one line (port taken).
     """
 
     def __init__(self, config: RejectConfig, log: Path) -> None:
         command = [sys.executable, "-m", "vision.reject.plc", "--host", config.host, "--port", str(config.port), "--log", str(log)]
+        command += ["--travel-ms", str(config.travel_ms)]
         # A session of its own: Ctrl-C on the terminal ends the line, and the line ends the PLC.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True

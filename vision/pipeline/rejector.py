@@ -30,6 +30,7 @@ from vision.pipeline.messages import (
     Settled,
 )
 from vision.pipeline.process import Channel
+from vision.reject.confirmation import Confirmations
 from vision.reject.make import make_output, make_schedule
 from vision.reject.output import Machine, Output, OutputError
 from vision.reject.schedule import Schedule
@@ -54,16 +55,25 @@ class Rejector:
     heartbeat_ns: how often the machine hears from us. last_trigger: the last one before this process; it is told of all after it.
     """
 
-    def __init__(self, channel: Channel, schedule: Schedule, output: Output, heartbeat_ns: int, last_trigger: int = 0) -> None:
+    def __init__(
+        self,
+        channel: Channel,
+        schedule: Schedule,
+        output: Output,
+        confirmations: Confirmations,
+        heartbeat_ns: int,
+        last_trigger: int = 0,
+    ) -> None:
         self._channel = channel
         self._schedule = schedule
         self._output = output
+        self._confirmations = confirmations
         self._heartbeat_ns = heartbeat_ns
         self._next_heartbeat_ns = 0
         self._line_ready = False
         self._leave = False
         self._loss = ""
-        self._told: tuple[bool, str] | None = None
+        self._told: str | None = None
         self._fates: list[tuple[int, bool]] = []  # settled, the line is not told yet
         self._tell_at_ns = 0
         self._poll = select.poll()
@@ -119,6 +129,8 @@ class Rejector:
                 if len(self._let_go) == _REMEMBERED:
                     self._since = max(self._since, self._let_go[0])
                 self._let_go.append(settled.trigger)
+            else:
+                self._confirmations.rejected(settled.due_ns)
             self._tell_at_ns = self._tell_at_ns or now_ns + _GATHER_NS
         if self._fates and now_ns >= self._tell_at_ns:
             self._tell_fates()
@@ -137,10 +149,12 @@ class Rejector:
         except OutputError as error:
             self._loss = str(error)
             log.warning("%s", error)
-        self._tell(self._output.machine())
+        machine = self._output.machine()
+        self._confirmations.heard(machine.confirmed_count)
+        self._tell(machine, self._confirmations.missed(now_ns))
 
-    def _tell(self, machine: Machine) -> None:
-        """Tells the line when the machine's state changes: not connected, bin full, stop asked for."""
+    def _tell(self, machine: Machine, missed_count: int) -> None:
+        """Tells the line when the machine's state changes: not connected, bin full, stop asked for, a reject not confirmed."""
         detail = ""
         if not machine.up:
             detail = self._loss or "not connected"
@@ -148,10 +162,11 @@ class Rejector:
             detail = "the reject bin is full"
         elif machine.stop_request:
             detail = "the machine asks for a stop"
-        state = (not detail, detail)
-        if state != self._told:
-            self._told = state
-            self._channel.send(OutputState(not detail, machine.confirmed_count, detail))
+        elif missed_count:
+            detail = f"rejects not confirmed by the machine: {missed_count}; look at the belt, then start the line anew"
+        if detail != self._told:
+            self._told = detail
+            self._channel.send(OutputState(detail))
 
     def _wait(self) -> None:
         times = [self._tell_at_ns or None, self._next_heartbeat_ns, self._output.wait_ns()]
@@ -208,7 +223,8 @@ def run_rejector(channel: Channel, config: StationConfig, port: int | None, fold
         return
     schedule = make_schedule(config.reject)
     channel.send(Ready())
-    rejector = Rejector(channel, schedule, output, int(config.reject.heartbeat_ms * 1e6), last_trigger)
+    confirmations = Confirmations(int(config.reject.confirm_ms * 1e6))
+    rejector = Rejector(channel, schedule, output, confirmations, int(config.reject.heartbeat_ms * 1e6), last_trigger)
     rejector.run()
     if channel.closed:
         write_last_words(Path(folder), "rejector", config.name, rejector.last_words())

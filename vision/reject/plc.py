@@ -3,7 +3,8 @@
     python -m vision.reject.plc --host 127.0.0.1 --port 0 --log verdicts.csv
 
 The first line on stdout is {"port": N}; the process leaves at the end of its stdin or on SIGTERM, with one JSON line of sums. Bin
-full and stop request (registers 20, 21) are set by whoever plays the machine, by writing both.
+full and stop request (registers 20, 21) are set by whoever plays the machine, by writing both. With --travel-ms it has a belt: each
+pack that the station saw at its trigger comes to the ejector so much later, and is let go or rejected by the rule, told or not.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import signal
 import socket
 import sys
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -40,6 +41,8 @@ class Summary:
 
     revoked: pass, then reject (holds). contradicting: reject, then pass (the reject holds). repeated: the same verdict again.
     torn: entries with a wrong check word or code. forgotten: verdicts dropped at a heartbeat loss or for a new session.
+    let_go, rejected: packs at the ejector, with a belt only. rejected_untold: of these, rejected without a word. unconfirmed:
+    rejected, and by a fault that was asked for not counted by the sensor at the bin.
     """
 
     told_pass: int = 0
@@ -53,15 +56,21 @@ class Summary:
     heartbeat_losses: int = 0
     ready_transitions: int = 0
     sessions: int = 0
+    let_go: int = 0
+    rejected: int = 0
+    rejected_untold: int = 0
+    unconfirmed: int = 0
 
 
 class BeltEnd:
     """The PLC's program: pure but for the clock given with each call.
 
-    Only what it holds in verdicts may be let through, and only while it is ready; all else it rejects.
+    Only what it holds in verdicts may be let through, and only while it is ready; all else it rejects. travel_ns: from the
+    trigger to the ejector; None = no belt, and a reject is confirmed when it is told. unconfirmed_from: the first reject, from
+    1, that the sensor at the bin does not see, and none after it; 0 = it sees all.
     """
 
-    def __init__(self, heartbeat_ns: int, log: TextIO | None) -> None:
+    def __init__(self, heartbeat_ns: int, log: TextIO | None, travel_ns: int | None = None, unconfirmed_from: int = 0) -> None:
         self.summary = Summary()
         self.verdicts: OrderedDict[int, int] = OrderedDict()
         self.ready = False
@@ -71,8 +80,13 @@ class BeltEnd:
         self._beat = 0
         self._beat_ns = 0
         self._present = False  # the station's heartbeat runs
+        self._signed_off = True
         self._session = 0
         self._scan_count = 0
+        self._travel_ns = travel_ns
+        self._unconfirmed_from = unconfirmed_from
+        self._newest = 0
+        self._belt: deque[tuple[int, int]] = deque()  # (due, sequence)
 
     def supervise(self, now_ns: int) -> bool:
         """Looks at the heartbeat; True when it was just lost: every verdict is forgotten."""
@@ -98,6 +112,8 @@ class BeltEnd:
             self._beat_ns, self._present = now_ns, True
         self._beat = beat
         self._set_ready(self._present and ready == registers.READY and version == registers.VERSION)
+        self._signed_off = beat == 0
+        self._arrive(words[5] | words[6] << 16, now_ns)
 
     def take_entries(self, words: list[int], now_ns: int) -> None:
         """Ring entries were written, whole ones."""
@@ -110,6 +126,22 @@ class BeltEnd:
                 else:
                     self._take_verdict(*told, now_ns)
 
+    def move(self, now_ns: int) -> None:
+        """Packs that have come to the ejector by now are let go or rejected. The belt stands while the station is signed off."""
+        while not self._signed_off and self._belt and self._belt[0][0] <= now_ns:
+            _, sequence = self._belt.popleft()
+            if self.lets_go(sequence):
+                self.summary.let_go += 1
+            else:
+                self.summary.rejected += 1
+                self.summary.rejected_untold += sequence not in self.verdicts
+
+    def _arrive(self, newest: int, now_ns: int) -> None:
+        """The station saw packs at its trigger up to this one. A station started anew begins with 0, and says nothing by it."""
+        if self._travel_ns is not None and newest > self._newest:
+            self._belt.extend((now_ns + self._travel_ns, sequence) for sequence in range(self._newest + 1, newest + 1))
+            self._newest = newest
+
     def lets_go(self, sequence: int) -> bool:
         """What happens to a pack that is at the ejector now."""
         return self.ready and self.verdicts.get(sequence) == registers.PASS
@@ -117,7 +149,10 @@ class BeltEnd:
     def block(self) -> list[int]:
         """The PLC's own registers, as they are to be read now."""
         self._scan_count = self._scan_count % 0xFFFF + 1
-        confirmed = self.summary.told_reject
+        confirmed = self.summary.told_reject if self._travel_ns is None else self.summary.rejected
+        if self._unconfirmed_from:
+            self.summary.unconfirmed = max(0, confirmed - self._unconfirmed_from + 1)
+            confirmed -= self.summary.unconfirmed
         losses = self.summary.heartbeat_losses & 0xFFFF
         return [
             registers.VERSION,
@@ -172,7 +207,9 @@ class Plc:
 
     def scan(self) -> None:
         """One program cycle: the heartbeat."""
-        if self._belt_end.supervise(time.monotonic_ns()):
+        now_ns = time.monotonic_ns()
+        self._belt_end.move(now_ns)
+        if self._belt_end.supervise(now_ns):
             self._ring_lost = True
 
     async def _act(
@@ -257,6 +294,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="0: one chosen by the system, printed as the first line")
     parser.add_argument("--entries", type=int, default=120, help="ring entries")
     parser.add_argument("--heartbeat-ms", type=int, default=500, help="without a heartbeat for so long the station is gone")
+    parser.add_argument("--travel-ms", type=float, help="a belt: from the trigger to the ejector")
+    parser.add_argument("--unconfirmed", type=int, default=0, help="a fault: from this reject on the bin's sensor sees none")
     parser.add_argument("--log", type=Path, help="CSV with a line for each verdict: monotonic_ns,sequence,verdict,kind")
     parser.add_argument(
         "--allow-insecure-network", action="store_true", help="listen on another address than this machine's: anyone may write"
@@ -288,7 +327,8 @@ def main(argv: list[str] | None = None) -> int:
         except (OSError, OverflowError) as error:
             print(f"plc: {what}: {getattr(error, 'strerror', None) or error}", file=sys.stderr)
             return 2
-        belt_end = BeltEnd(arguments.heartbeat_ms * 1_000_000, log)
+        travel_ns = None if arguments.travel_ms is None else int(arguments.travel_ms * 1e6)
+        belt_end = BeltEnd(arguments.heartbeat_ms * 1_000_000, log, travel_ns, arguments.unconfirmed)
         asyncio.run(_serve(Plc(belt_end, arguments.entries), arguments.host, listening, arguments.heartbeat_ms / 4000))
         print(json.dumps(asdict(belt_end.summary)), flush=True)
     return 0
