@@ -37,6 +37,16 @@ def start_in_vain(folder: Path, text: str, *words: str, more: tuple[object, ...]
     assert not processes(folder)
 
 
+def checked_in_vain(folder: Path, *words: str) -> None:
+    """`vision check` doubts the line file that is there: exit code 2 and one line with these words (what the file means may stand
+    on stdout), and leaves nothing."""
+    before = files(folder)
+    done = vision("check", "line.toml", cwd=folder, mark="check")
+    assert done.returncode == 2 and "no doubt" not in done.stdout
+    assert len(done.stderr.splitlines()) == 1 and all(word in done.stderr for word in words), done.stderr
+    assert files(folder) == before and not processes(folder, "check")
+
+
 WRONG_FILES = {
     "unknown key": ({"slots": "slots = 32\nspeed = 1"}, ["line.toml: [line] speed: "]),
     "out of range": ({"slots": "slots = 0"}, ["line.toml: [line] slots: 0"]),
@@ -52,6 +62,7 @@ WRONG_FILES = {
 def test_a_wrong_line_file_is_refused_before_anything_is_made(name: str, tmp_path: Path) -> None:
     replaced, words = WRONG_FILES[name]
     start_in_vain(tmp_path, line_text(**replaced), *words)
+    checked_in_vain(tmp_path, *words)
     assert not (tmp_path / "results").exists()
 
 
@@ -75,6 +86,7 @@ def test_a_wrong_order_is_refused_before_anything_is_made(changes: dict[str, Any
 def test_a_file_in_place_of_the_results_folder(tmp_path: Path) -> None:
     (tmp_path / "wall").write_text("no folder")
     start_in_vain(tmp_path, line_text(results='results = "wall"'), "wall", "not writable")
+    checked_in_vain(tmp_path, "line.toml: [line] results: ", "wall", "no folder")
     assert (tmp_path / "wall").read_text() == "no folder"
 
 
@@ -95,6 +107,7 @@ def test_a_results_folder_that_is_not_writable(tmp_path: Path) -> None:
 
 def test_no_camera(tmp_path: Path) -> None:
     start_in_vain(tmp_path, line_text(**GENICAM), "line.toml: station S1: ", "no camera")
+    checked_in_vain(tmp_path, "line.toml", "no camera")
 
 
 def test_a_wrong_serial_number_names_the_cameras_that_are_seen(tmp_path: Path) -> None:
@@ -104,6 +117,7 @@ def test_a_wrong_serial_number_names_the_cameras_that_are_seen(tmp_path: Path) -
         pytest.skip("genicam has no viky.cti for this platform")
     live = {**GENICAM, "profile": f'profile = "viky"\nproducers = ["{viky}"]\nserial_number = "4711"'}
     start_in_vain(tmp_path, line_text(**live), "line.toml: station S1: ", "serial", "'4711'", "seen: 0 (", "1 (")
+    checked_in_vain(tmp_path, "line.toml", "serial", "'4711'", "seen: 0 (", "1 (")
 
 
 @pytest.mark.parametrize("reject", [NO_PLC, {}], ids=["nobody there", "a port that is taken"])

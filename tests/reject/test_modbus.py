@@ -84,6 +84,20 @@ def test_verdicts_under_way_together_are_written_together(plc: PlcProcess, outpu
     assert sorted(sequence for sequence, _, _ in plc.verdicts()) == list(range(120))
 
 
+def test_what_the_plc_may_not_know_yet_is_named(plc: PlcProcess, output: ModbusOutput) -> None:
+    driver = Driver(output)
+    driver.until(lambda: output.machine().up, "the PLC's heartbeat")
+    driver.until(lambda: not output.untold_count, "the empty ring")
+    for trigger, accept in ((7, True), (9, False), (7, True)):
+        output.decide(trigger, accept)
+    assert output.untold() == [7, 9], "told by none, each once"
+    output.tick(time.monotonic_ns())
+    driver.until(lambda: output.is_told(7) and output.is_told(9), "the acknowledgement")
+    assert output.untold() == []
+    output.decide(7, False)
+    assert output.untold() == [7], "a verdict that changed is to be told again"
+
+
 def test_open_and_close_leave_the_safe_state(plc: PlcProcess) -> None:
     stale = ModbusTcpClient("127.0.0.1", port=plc.port, timeout=PATIENCE_S)
     assert stale.connect()

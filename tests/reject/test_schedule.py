@@ -220,6 +220,23 @@ def test_a_pass_in_time_lets_go_and_silence_rejects() -> None:
     assert schedule.counters.late_passes == 2
 
 
+def test_each_pack_is_asked_for_its_own_due_time() -> None:
+    schedule = Schedule(TimeTravel(100))
+    schedule.expect(1, 10)
+    schedule.expect(2, 30)
+    assert [schedule.due_ns(trigger) for trigger in (1, 2, 3)] == [110, 130, None]
+    schedule.due(110)
+    assert [schedule.due_ns(trigger) for trigger in (1, 2)] == [None, 130]
+    by_encoder = Schedule(ENCODER)
+    by_encoder.expect(1, 0, None)
+    assert by_encoder.due_ns(1) is None, "nobody knows where it is"
+    count = _run(by_encoder, 10, 110, 100, 1.0)
+    by_encoder.expect(2, 110 * MS, count)
+    first_ns = by_encoder.due_ns(2)
+    _run(by_encoder, 120, 310, count + 10, 1.0)
+    assert first_ns is not None and by_encoder.due_ns(2) == 510 * MS >= first_ns
+
+
 def test_a_reject_overrules_a_pass_until_the_due_time() -> None:
     schedule = Schedule(TimeTravel(100))
     schedule.expect(7, 0)

@@ -219,6 +219,7 @@ def start_fork_server() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         resource_tracker.ensure_running()  # started by the first child otherwise, and without the mask
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # which it takes off when it has started its process
         forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
