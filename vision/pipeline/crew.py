@@ -126,6 +126,8 @@ class Crew:
 
     def restart_due(self, now: float) -> None:
         """Starts those whose time has come."""
+        if not self._planned:
+            return
         due = [key for at, key in self._planned if at <= now]
         self._planned = [(at, key) for at, key in self._planned if at > now]
         for role, index in due:
