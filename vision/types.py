@@ -142,6 +142,19 @@ class CodewordCounts:
     erasures: int
 
 
+@dataclass(frozen=True, slots=True)
+class StructuredAppend:
+    """Which part of a message in several symbols this one is: ISO/IEC 16022, 5.6.
+
+    position: from 1. total: 2 to 16, None where the symbol gives no number that its position fits into.
+    file_id: the two codewords of the file identification, 1 to 254 each; the parts of one message share it.
+    """
+
+    position: int
+    total: int | None
+    file_id: tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """What the code says.
@@ -151,6 +164,9 @@ class Reading:
     bits: (rows, columns) uint8, the true modules after error correction, finder and fixed patterns included, 1 = finder colour.
     corrected_per_block, check_per_block: one number per Reed-Solomon block (for unused error correction).
     rescue: empty, or the name of what made it readable beyond the plain path (for example "libdmtx").
+    eci: (offset in the payload, designator) of each extended channel interpretation; from there on the bytes mean what it says.
+    structured_append: None for a message in one symbol. reader_programming: the message is meant for the reader itself.
+    macro: 5 or 6 where the header and trailer of the payload were one codeword, else None.
     """
 
     payload: bytes
@@ -160,6 +176,10 @@ class Reading:
     corrected_per_block: tuple[int, ...]
     check_per_block: tuple[int, ...]
     rescue: str = ""
+    eci: tuple[tuple[int, int], ...] = ()
+    structured_append: StructuredAppend | None = None
+    reader_programming: bool = False
+    macro: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.calls import DEMO, line_text, refused, vision
+from tests.decode.rendering import draw, modules
 from vision.cameras.recorded import Recording
 
 
@@ -113,7 +114,8 @@ def test_inspect_json_has_the_shape_of_the_contract(place: Path) -> None:
     assert (png["image"], png["width"], png["height"]) == ("pack.png", 1280, 1024)
     assert type(png["verdict"]["accept"]) is bool and set(png["verdict"]) == {"accept", "reasons"}
     (symbol,) = png["symbols"]
-    assert set(symbol) - {"rescue"} == {
+    forms = {"eci", "structured_append", "reader_programming", "macro"}
+    assert set(symbol) - {"rescue"} - forms == {
         *("symbology_identifier", "bytes_hex", "text", "rows", "columns", "inverted", "mirrored", "px_per_module", "corners"),
         *("elements", "codewords", "grade"),
     }
@@ -128,6 +130,20 @@ def test_inspect_json_has_the_shape_of_the_contract(place: Path) -> None:
     assert set(grade["fixed_pattern_segments"]) == {"L1", "L2", "QZL1", "QZL2", "clock_track", "average_value", "average"}
     assert grade["warnings"] == ["uncalibrated"]
     assert "lossy_image" in jpeg["symbols"][0]["grade"]["warnings"]
+
+
+def test_inspect_tells_the_forms_of_a_message(tmp_path: Path) -> None:
+    part, _ = draw(modules("PART", part=(3, 7, b"005009")), 6.0)
+    wide, _ = draw(modules("WIDE", eci=26), 6.0)
+    cv2.imwrite(str(tmp_path / "part.png"), part)
+    cv2.imwrite(str(tmp_path / "wide.png"), wide)
+    done = vision("inspect", "part.png", "wide.png", "--json", "--decode-only", cwd=tmp_path)
+    (first,), (second,) = (json.loads(line)["symbols"] for line in done.stdout.splitlines())
+    assert first["structured_append"] == {"position": 3, "total": 7, "file_id": [5, 9]}
+    assert (first["eci"], first["reader_programming"], first["macro"]) == ([], False, None)
+    assert (second["eci"], second["structured_append"]) == ([{"offset": 0, "designator": 26}], None)
+    words = vision("inspect", "part.png", "wide.png", "--decode-only", cwd=tmp_path).stdout
+    assert "part 3 of 7, file 5.9" in words and "extended channel interpretation 000026" in words
 
 
 def test_symbols_and_decode_only_hold_under_an_order_too(place: Path) -> None:

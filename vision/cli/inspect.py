@@ -169,8 +169,11 @@ def _symbol(finding: Finding) -> dict[str, Any]:
 
 def _read(reading: Reading | None) -> dict[str, Any]:
     if reading is None:
-        return {"symbology_identifier": None, "bytes_hex": None, "codewords": None, "rescue": ""}
-    counts = reading.codewords
+        nothing = dict.fromkeys(
+            ("symbology_identifier", "bytes_hex", "codewords", "structured_append", "reader_programming", "macro")
+        )
+        return {**nothing, "rescue": "", "eci": []}
+    counts, append = reading.codewords, reading.structured_append
     return {
         "symbology_identifier": reading.symbology_identifier,
         "bytes_hex": reading.payload.hex(),
@@ -182,7 +185,29 @@ def _read(reading: Reading | None) -> dict[str, Any]:
             "erasures": counts.erasures,
         },
         "rescue": reading.rescue,
+        "eci": [{"offset": offset, "designator": designator} for offset, designator in reading.eci],
+        "structured_append": None
+        if append is None
+        else {"position": append.position, "total": append.total, "file_id": list(append.file_id)},
+        "reader_programming": reading.reader_programming,
+        "macro": reading.macro,
     }
+
+
+def _forms(reading: Reading | None) -> Iterator[str]:
+    """What else a message is beside its text, in words."""
+    if reading is None:
+        return
+    for offset, designator in reading.eci:
+        begins = f" from byte {offset}" if offset else ""
+        yield f"extended channel interpretation {designator:06d}{begins}"
+    if (append := reading.structured_append) is not None:
+        first, second = append.file_id
+        yield f"part {append.position} of {append.total or 'an unknown number'}, file {first}.{second}"
+    if reading.reader_programming:
+        yield "meant for the reader itself (reader programming)"
+    if reading.macro is not None:
+        yield f"Macro {reading.macro:02d}"
 
 
 def _print(path: Path, inspection: Inspection, took_ms: float) -> None:
@@ -199,6 +224,8 @@ def _print(path: Path, inspection: Inspection, took_ms: float) -> None:
         text = printable(finding.content.text) if finding.content else "found, not decoded"
         rescue = f"  (found by {reading.rescue})" if reading is not None and reading.rescue else ""
         print(f"  {text}\n    {symbol.rows}x{symbol.columns} modules of {symbol.px_per_module:.1f} px{rescue}")
+        for words in _forms(reading):
+            print(f"    {words}")
         if report is not None:
             print(f"    in-line grade {report.formal} ({report.letter}) after {report.standard}:{report.edition}", end="")
             print(f"; warnings: {', '.join(report.warnings)}" if report.warnings else "")

@@ -192,6 +192,10 @@ def reading_of(corrected: Corrected, message: Message) -> Reading:
         codewords=counts,
         corrected_per_block=corrected.changed,
         check_per_block=(size.check_per_block,) * size.blocks,
+        eci=message.eci,
+        structured_append=message.structured_append,
+        reader_programming=message.reader_programming,
+        macro=message.macro,
     )
 
 
