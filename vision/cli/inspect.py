@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vision.content.order import Order
     from vision.decode.search import Search
     from vision.grade.setup import Setup
-    from vision.types import Finding, Inspection, Reading
+    from vision.types import Finding, Inspection, Reading, Trial
     from vision.verdict.recipe import Recipe
 
 LOSSY = "lossy_image"
@@ -37,6 +37,9 @@ def inspect(
     second_opinion_ms: Annotated[
         float, typer.Option(min=0.0, help="time for libdmtx where our own reader fails, 0 = not asked")
     ] = 200.0,
+    debug_picture: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="draw what the locator saw over the frame; one image only")
+    ] = None,
     require: Annotated[bool, typer.Option("--require", help="exit code 1 when an image holds no readable symbol")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line per image on stdout")] = False,
 ) -> int:
@@ -45,15 +48,19 @@ def inspect(
     Example: vision inspect pack.png --mm-per-px 0.03 --json
     """
     from vision.cameras.recorded import read_mono8
+    from vision.cli import debug_picture as drawing
     from vision.config import ConfigError
     from vision.content.order import load_order
     from vision.decode.search import Search
+    from vision.decode.trials import Trials
     from vision.grade.setup import Setup
     from vision.inspection import Workspace
     from vision.inspection import inspect as inspect_frame
     from vision.types import Frame
 
     _require_known(standard, edition)
+    if debug_picture is not None and len(images) > 1:
+        raise ConfigError(f"--debug-picture {debug_picture}: {len(images)} images are given, expected one")
     try:
         setup = Setup(standard, edition, aperture, mm_per_px, white, black)
         search = Search(rescues=True, second_opinion_ms=second_opinion_ms)
@@ -70,9 +77,15 @@ def inspect(
             warnings = (LOSSY,) if is_lossy(path) else ()
             if path == images[0]:  # loads the kernels from their cache and starts libdmtx's process: not this image's time
                 inspect_frame(frame, recipe, work, warnings=warnings)
+            trials = Trials()
             begin_ns = time.perf_counter_ns()
-            inspection = inspect_frame(frame, recipe, work, warnings=warnings)
+            inspection = inspect_frame(frame, recipe, work, warnings=warnings, trials=trials)
             took_ms = (time.perf_counter_ns() - begin_ns) / 1e6
+            if debug_picture is not None:
+                try:
+                    drawing.write(debug_picture, frame.pixels, inspection, trials)
+                except OSError as error:
+                    raise ConfigError(f"--debug-picture {debug_picture}: {error.strerror}, expected a file to write") from None
             unread += not any(finding.reading for finding in inspection.findings)
             if as_json:
                 print(json.dumps(as_dict(path, inspection, took_ms)), flush=True)
@@ -136,6 +149,19 @@ def as_dict(path: Path | str, inspection: Inspection, took_ms: float) -> dict[st
         "ms": round(took_ms, 3),
         "symbols": [_symbol(finding) for finding in inspection.findings],
         "verdict": {"accept": inspection.verdict.accept, "reasons": [str(r) for r in inspection.verdict.reasons]},
+        "tried": [_trial(trial) for trial in inspection.trials],
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "failure": str(trial.failure),
+        "rows": trial.rows or None,
+        "columns": trial.columns or None,
+        "inverted": trial.inverted,
+        "score": round(float(trial.score), 3),
+        "view": trial.view,
+        "corners": [[round(float(x), 1), round(float(y), 1)] for x, y in trial.corners],
     }
 
 
@@ -191,6 +217,7 @@ def _read(reading: Reading | None) -> dict[str, Any]:
         else {"position": append.position, "total": append.total, "file_id": list(append.file_id)},
         "reader_programming": reading.reader_programming,
         "macro": reading.macro,
+        "evidence_bits": round(reading.evidence_bits, 1),
     }
 
 
@@ -232,3 +259,8 @@ def _print(path: Path, inspection: Inspection, took_ms: float) -> None:
             for name, parameter in report.parameters.items():
                 value = "" if parameter.value is None else f"{parameter.value:8.3f}"
                 print(f"      {name:<26} {parameter.grade:.1f} {value}".rstrip())
+    for trial in inspection.trials:
+        x, y = trial.corners.mean(axis=0)
+        size = f", taken for {trial.rows}x{trial.columns}{' inverse' if trial.inverted else ''}" if trial.rows else ""
+        view = f", {trial.view}" if trial.view else ""
+        print(f"  tried at x {x:.0f}, y {y:.0f}: {trial.failure}{size}{view}")
