@@ -25,7 +25,7 @@ FIRST_CHECK_BITS = 19.0
 """Of these, what the check codewords must give alone where a place is looked at for the first time: its finder may be true and its
 codewords wrong. All that the standard lets correct suffices: 10x10 with two errors, the least sure of all, has 19.2."""
 
-AGAIN_CHECK_BITS = 27.0
+AGAIN_CHECK_BITS = 24.0
 """The same where a place is looked at once more: sharpened, with codewords erased, in another view. There are up to 2**8 such looks
 at a place, so that all of them together are no likelier to go wrong than the first."""
 

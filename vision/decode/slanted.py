@@ -36,7 +36,7 @@ SHORTEST_SIDE = 0.15
 ALIKE = 0.08
 """Shapes are one where no corner lies further apart than this share of the longest side."""
 
-MOST = 16
+MOST = 24
 """Shapes that are looked at in a picture: those with most edges in both directions, by the root of their area."""
 
 PATCH_LEAST, PATCH_MOST = 224, 448
@@ -102,8 +102,7 @@ def _four_sided(outline: npt.NDArray[np.int32], largest: float) -> tuple[float, 
 
 def _business(pixels: Pixels) -> Callable[[Quad], float]:
     """How much the greys change within the box around a quad, in the direction where they change less."""
-    picture = pixels.astype(np.int16)
-    sums = [cv2.integral(np.abs(np.diff(picture, axis=axis)).astype(np.float32)) for axis in (0, 1)]
+    sums = [cv2.integral(cv2.absdiff(pixels[1:], pixels[:-1])), cv2.integral(cv2.absdiff(pixels[:, 1:], pixels[:, :-1]))]
 
     def busy(quad: Quad) -> float:
         (left, top), (right, bottom) = np.maximum(quad.min(axis=0), 0).astype(int), quad.max(axis=0).astype(int)
@@ -111,8 +110,8 @@ def _business(pixels: Pixels) -> Callable[[Quad], float]:
         for total in sums:
             x0, x1 = (min(x, total.shape[1] - 1) for x in (left, right))
             y0, y1 = (min(y, total.shape[0] - 1) for y in (top, bottom))
-            changes.append(float(total[y1, x1] - total[y0, x1] - total[y1, x0] + total[y0, x0]))
-        return min(changes) / max((right - left) * (bottom - top), 1)
+            changes.append(float(total[y1, x1]) - float(total[y0, x1]) - float(total[y1, x0]) + float(total[y0, x0]))
+        return min(changes) / max(float((right - left) * (bottom - top)), 1.0)
 
     return busy
 

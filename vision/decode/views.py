@@ -18,7 +18,7 @@ SMALL = 256
 """Longest side in pixels below which a picture is enlarged before it is searched."""
 
 ENLARGED_MOST = 8_000_000
-"""Pixels of a picture above which it is not searched once more at twice its size."""
+"""Pixels of a picture above which it is not searched once more at twice its size, nor shape by shape."""
 
 RIM = 32
 """Light pixels put around a picture that ends at the sides of its symbol."""
@@ -102,6 +102,6 @@ def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
     median = cv2.medianBlur(pixels, 3)
     if np.count_nonzero(cv2.absdiff(pixels, median) > SPECKLE) > SPECKLED * pixels.size:
         yield View(median, 1, 0, "despeckled")
-    for quad in shapes(pixels):
+    for quad in shapes(pixels) if pixels.size <= ENLARGED_MOST else []:
         patch, matrix = squared(pixels, quad)
         yield View(patch, name="squared", matrix=matrix, effort=PATCH_EFFORT, place=quad)
