@@ -33,9 +33,11 @@ def draw(pixels: Pixels, inspection: Inspection, trials: Trials) -> Canvas:
         for region in regions if not view.name else []:
             _outline(canvas, view.to_picture(region_corners(region)), scale, REGION)
     for view, candidate, symbol, _ in trials.failed:
+        if view.name:
+            continue
         quad = view.to_picture(candidate.quad if symbol is None else symbol.corners[[0, 3, 2, 1]])
         _outline(canvas, quad, scale, CANDIDATE)
-        _l(canvas, quad[[3, 0, 1]], scale, CANDIDATE)
+        _l(canvas, quad[[3, 0, 1]], 2, scale, CANDIDATE)
     for trial in inspection.trials:
         _outline(canvas, trial.corners, scale, FAILED)
         size = f" {trial.rows}x{trial.columns}" if trial.rows else ""
@@ -63,14 +65,14 @@ def _outline(canvas: Canvas, quad: Places, scale: int, colour: tuple[int, int, i
     cv2.polylines(canvas, [_placed(quad, scale)], True, colour, 1, cv2.LINE_AA)
 
 
-def _l(canvas: Canvas, bend: Places, scale: int, colour: tuple[int, int, int]) -> None:
-    cv2.polylines(canvas, [_placed(bend, scale)], False, colour, 3, cv2.LINE_AA)
+def _l(canvas: Canvas, bend: Places, thick: int, scale: int, colour: tuple[int, int, int]) -> None:
+    cv2.polylines(canvas, [_placed(bend, scale)], False, colour, thick, cv2.LINE_AA)
 
 
 def _grid(canvas: Canvas, symbol: Symbol, scale: int, colour: tuple[int, int, int]) -> None:
     """The L thick and a dot at each corner of a module."""
     _outline(canvas, symbol.corners, scale, colour)
-    _l(canvas, symbol.corners[[1, 0, 3]], scale, colour)
+    _l(canvas, symbol.corners[[1, 0, 3]], 3, scale, colour)
     for x, y in _placed(symbol.grid.reshape(-1, 2), scale).tolist():
         cv2.circle(canvas, (x, y), 1, colour, -1, cv2.LINE_AA)
 
@@ -80,5 +82,5 @@ def _words(canvas: Canvas, words: str, quad: Places, scale: int, colour: tuple[i
     height, width = canvas.shape[:2]
     (wide, tall), _ = cv2.getTextSize(words, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)
     at = (min(max(2, x), max(2, width - wide - 2)), min(max(tall + 2, y - 4), height - 4))
-    cv2.putText(canvas, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.rectangle(canvas, (at[0] - 2, at[1] - tall - 2), (at[0] + wide + 2, at[1] + 4), (0, 0, 0), -1)
     cv2.putText(canvas, words, at, cv2.FONT_HERSHEY_SIMPLEX, 0.5, colour, 1, cv2.LINE_AA)

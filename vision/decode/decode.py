@@ -35,6 +35,10 @@ SIDE_WRONG = 0.1
 STEPS = tuple(Failure)
 """Why nothing is read, in the order of how far a candidate came."""
 
+REPEATED, CHANGING = 0.8, 0.2
+"""Share of modules that are as the next but one, and share that are not as the next, above which both say: a lattice (a perforated
+plate, a grille, a weave) whose every row looks like dashes. Data have 0.5 and 0.5, a smear 1 and 0."""
+
 Found = tuple[Symbol, Modules, Reading | None]
 
 
@@ -242,6 +246,11 @@ def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize) -> tuple[flo
     # Each of the four sides must be there: two good ones carry a texture over any limit on the sum.
     sides = (wrong[:, 0], wrong[-1], wrong[0], wrong[:, -1])
     if evidence < 26 or max(float(side.mean()) for side in sides) > SIDE_WRONG or wrong[place.finder].mean() > SIDE_WRONG / 2:
+        return None
+    inner = modules.bits[1:-1, 1:-1]
+    again = max(float((inner[2:] == inner[:-2]).mean()), float((inner[:, 2:] == inner[:, :-2]).mean()))
+    change = min(float((inner[1:] != inner[:-1]).mean()), float((inner[:, 1:] != inner[:, :-1]).mean()))
+    if again > REPEATED and change > CHANGING:
         return None
     return evidence, (symbol, modules, None)
 
