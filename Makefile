@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DMTX := $(BIN)/python -c 'import pylibdmtx.pylibdmtx'
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench lint lock clean
+.PHONY: help setup run test fuzz bench lint lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ run: setup  ## the demonstration line: simulated camera, Modbus PLC, 30 s at 10 
 
 test: setup lint  ## the whole suite
 	$(BIN)/python -m pytest
+
+fuzz: setup  ## the decoder on 20000 random and mutated frames, every kernel's indices checked (about an hour)
+	VISION_BOUNDSCHECK=1 $(BIN)/python -m tests.decode.fuzz --frames 20000
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -21,16 +21,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from vision.decode.codewords import correct, finder_bits
-from vision.decode.decode import FINDER_LEAST, SHARPEN, decode
-from vision.decode.grid import fit_grid
-from vision.decode.locate import candidates
-from vision.decode.sample import judged, module_greys
-from vision.decode.search import Effort, Search, Workspace
-from vision.decode.symbol_sizes import size_of
-from vision.decode.views import plain as plain_view
-from vision.decode.views import rescues
-from vision.types import Pixels
+from vision.decode.decode import decode
+from vision.decode.search import Search, Workspace
+from vision.decode.trials import Trials
+from vision.types import Failure, Pixels
 
 PHOTOS = ("zxingcpp_dm1", "zxingcpp_dm2", "zxing_java", "libdmtx_siemens", "slamy", "dls_blue", "rf_dtmx", "rf_san")
 NEGATIVES = ("neg_falsepositives", "neg_othersym")
@@ -69,7 +63,9 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a reader read: payload, symbology identifier, centre in pixels, which rescue it took, the reader's own text if any."""
+    """What a reader read: payload, symbology identifier, centre in pixels, which rescue it took, the reader's own text
+    and evidence if any.
+    """
 
     payload: bytes
     identifier: str
@@ -77,11 +73,13 @@ class Code:
     y: float
     rescue: str = ""
     text: str = ""
+    evidence_bits: float = float("inf")
 
 
 @dataclass(slots=True)
 class Tally:
-    """What one reader made of one set. cpu_ms: CPU time of each image; rescued: reads by the rescue they took."""
+    """What one reader made of one set. cpu_ms: CPU time of each image; rescued: reads by the rescue they took.
+    least_bits: evidence of the read that has least."""
 
     images: int = 0
     symbols: int = 0
@@ -92,6 +90,7 @@ class Tally:
     unread: int = 0
     cpu_ms: list[float] = field(default_factory=list)
     rescued: Counter[str] = field(default_factory=Counter)
+    least_bits: float = float("inf")
     texts: dict[str, Counter[str]] = field(default_factory=dict)
     steps: Counter[str] = field(default_factory=Counter)
 
@@ -154,6 +153,7 @@ def count(tally: Tally, picture: Picture, codes: list[Code], others: list[Code],
     """Adds one image to a tally; others: what the other readers read in it in the same run."""
     tally.images += 1
     tally.unread += unread
+    tally.least_bits = min([tally.least_bits, *(code.evidence_bits for code in codes)])
     tally.cpu_ms.append(cpu_ms)
     name = picture.path.name
     # Texts are compared as what they are known by: the truth's, or the plain one of the payload.
@@ -216,7 +216,7 @@ def vision_reader(effort: int | None = None, second_opinion_ms: float = 0.0) -> 
         for symbol, _, reading in found:
             if reading is not None:
                 x, y = symbol.corners.mean(axis=0).tolist()
-                codes.append(Code(reading.payload, reading.symbology_identifier, x, y, reading.rescue))
+                codes.append(Code(reading.payload, reading.symbology_identifier, x, y, reading.rescue, "", reading.evidence_bits))
         return codes, len(found) - len(codes)
 
     return read
@@ -274,9 +274,11 @@ def measure(readers: dict[str, Reader], images: list[Picture], steps: bool = Fal
     tallies = {name: Tally() for name in readers}
     work = Workspace()
     for picture in images:
-        pixels = cv2.imread(str(picture.path), cv2.IMREAD_GRAYSCALE)
+        # OpenCV wants 32 bytes of any file, and a WebP of one pixel has 30. Transparent pictures are taken as if they were not.
+        data = np.frombuffer(picture.path.read_bytes().ljust(32, b"\0"), np.uint8)
+        pixels = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
         if pixels is None:
-            continue
+            raise ValueError(f"{picture.path}: is not an image that can be read")
         answers: dict[str, tuple[list[Code], int, float]] = {}
         for name, read in readers.items():
             start = time.process_time()
@@ -288,41 +290,16 @@ def measure(readers: dict[str, Reader], images: list[Picture], steps: bool = Fal
         first = next(iter(readers))
         mine = tallies[first]
         if steps and picture.count != 0 and (picture.path.name in mine.missed or not answers[first][0]):
-            taken = [(code.x, code.y) for code in answers[first][0]]
-            mine.steps[step_failed(pixels, search_of(picture), taken, work)] += 1
+            mine.steps[step_failed(pixels, search_of(picture), work)] += 1
     return tallies
 
 
-STEPS = ("no L found", "grid not fitted", "no finder on the grid", "too many errors", "error correction passes")
-"""How far the candidates of a missed symbol came."""
-
-
-def step_failed(pixels: Pixels, search: Search, read: list[tuple[float, float]], work: Workspace) -> str:
-    """The step that stopped the candidate that came farthest, in the picture as it is and in its rescues.
-
-    read: centres of the symbols that were read: candidates there do not count.
-    """
-    farthest = 0
-    for view in (plain_view(pixels), *rescues(pixels, work)):
-        frame = view.pixels.copy()
-        done = [((x + 0.5) * view.factor - 0.5 + view.margin, (y + 0.5) * view.factor - 0.5 + view.margin) for x, y in read]
-        for candidate in candidates(frame, search, work, Effort(search.units), [], view.margin if view.name else 0):
-            x, y = candidate.quad.mean(axis=0)
-            reach = 0.5 * float(np.hypot(*(candidate.quad[2] - candidate.quad[0])))
-            if any(np.hypot(x - at[0], y - at[1]) < reach for at in done):
-                continue
-            farthest = max(farthest, 1)
-            symbol = fit_grid(frame, candidate, work)
-            size = None if symbol is None else size_of(symbol.rows, symbol.columns)
-            if symbol is None or size is None:
-                continue
-            farthest = max(farthest, 2)
-            greys = module_greys(frame, symbol, work)
-            for sharpen in SHARPEN:
-                modules = judged(greys, sharpen)
-                if finder_bits(modules.bits, size) >= FINDER_LEAST:
-                    farthest = max(farthest, 4 if correct(modules) is not None else 3)
-    return STEPS[farthest]
+def step_failed(pixels: Pixels, search: Search, work: Workspace) -> str:
+    """The step that stopped the place that came farthest of those where nothing was read, in the picture and its rescues."""
+    trials = Trials()
+    found = decode(pixels, search, work, trials)
+    told = trials.told(pixels.shape, [symbol.corners for symbol, _, reading in found if reading])
+    return str(told[0].failure if told else Failure.NO_L)
 
 
 def chosen(names: str | None, images: list[Picture]) -> list[Picture]:
@@ -393,16 +370,17 @@ def main(arguments: list[str] | None = None) -> None:
                 for label, names in (("missed", tally.missed), ("misread", tally.misread), ("unconfirmed", tally.unconfirmed)):
                     print(f"    {name} {label}: {names}", flush=True)
     print("\nOurs: reads that no other reader confirms; finders found but not read; reads by the rescue that made them readable.")
-    print("| set | unconfirmed | found unread | plain | rescues |\n|---|---|---|---|---|")
+    print("Least evidence: -log2 of the chance that wrong codewords pass error correction as those of the least sure read did.")
+    print("| set | unconfirmed | found unread | least evidence | plain | rescues |\n|---|---|---|---|---|---|")
     for group, tallies in results.items():
         own = tallies["vision"]
         helped = ", ".join(f"{name} {times}" for name, times in sorted(own.rescued.items()) if name)
-        print(f"| {group} | {len(own.unconfirmed)} | {own.unread} | {own.rescued['']} | {helped} |")
+        print(f"| {group} | {len(own.unconfirmed)} | {own.unread} | {own.least_bits:.0f} | {own.rescued['']} | {helped} |")
     if args.steps:
-        print(f"\nImages with something missed, by the step that stopped the best candidate.\n| set | {' | '.join(STEPS)} |")
-        print("|---" * (1 + len(STEPS)) + "|")
+        print(f"\nImages with something missed, by the step that stopped the best candidate.\n| set | {' | '.join(Failure)} |")
+        print("|---" * (1 + len(Failure)) + "|")
         for group, tallies in results.items():
-            print(f"| {group} | {' | '.join(str(tallies['vision'].steps[step]) for step in STEPS)} |")
+            print(f"| {group} | {' | '.join(str(tallies['vision'].steps[step]) for step in Failure)} |")
     for name in sorted(WRONG_TRUTH):
         if name.split("/")[0] in results:
             print(f"truth not used: {name}: {WRONG_TRUTH[name]}")

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from vision.content.compare import check
 from vision.decode import search
 from vision.decode.decode import decode
+from vision.decode.trials import Trials
 from vision.grade.grade import grade
 from vision.grade.scratch import Scratch
 from vision.types import Finding, Frame, Inspection
@@ -28,14 +29,18 @@ class Workspace(search.Workspace):
         self.grading = Scratch()
 
 
-def inspect(frame: Frame, recipe: Recipe, work: Workspace, *, warnings: Sequence[str] = ()) -> Inspection:
+def inspect(
+    frame: Frame, recipe: Recipe, work: Workspace, *, warnings: Sequence[str] = (), trials: Trials | None = None
+) -> Inspection:
     """Everything we find in one frame. Pure: same frame and recipe, same inspection (stage_ns apart).
 
     frame.pixels: (height, width) uint8. work: scratch arrays, reused between frames; its content never matters.
-    warnings: what the caller knows of the image ("lossy_image"), for the grade reports.
+    warnings: what the caller knows of the image ("lossy_image"), for the grade reports. trials: takes all that
+    was tried, for a picture of it.
     """
+    trials = Trials() if trials is None else trials
     begin_ns = time.perf_counter_ns()
-    decoded = decode(frame.pixels, recipe.search, work)
+    decoded = decode(frame.pixels, recipe.search, work, trials)
     decoded_ns = time.perf_counter_ns()
     findings = []
     grading_ns = 0
@@ -46,6 +51,9 @@ def inspect(frame: Frame, recipe: Recipe, work: Workspace, *, warnings: Sequence
         content = check(reading.payload, reading.symbology_identifier, recipe.order) if reading else None
         findings.append(Finding(symbol, reading, content, report))
     verdict = judge(findings, recipe)
+    read = [symbol.corners for symbol, _, reading in decoded if reading]
+    missed = len(read) < (recipe.symbols_per_frame or 1)
+    told = trials.told(frame.pixels.shape, read) if missed else ()
     end_ns = time.perf_counter_ns()
     return Inspection(
         findings=tuple(findings),
@@ -53,4 +61,5 @@ def inspect(frame: Frame, recipe: Recipe, work: Workspace, *, warnings: Sequence
         width=frame.pixels.shape[1],
         height=frame.pixels.shape[0],
         stage_ns={"decode": decoded_ns - begin_ns, "grade": grading_ns, "total": end_ns - begin_ns},
+        trials=told,
     )

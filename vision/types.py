@@ -131,6 +131,34 @@ class Modules:
     confidence: npt.NDArray[np.float32]
 
 
+class Failure(StrEnum):
+    """Why a place in a frame was not read: the closed list, in the order of how far it came."""
+
+    NO_L = "no L found"
+    NO_GRID = "grid not fitted"
+    NO_FINDER = "no finder on the grid"
+    TOO_MANY_ERRORS = "too many errors"
+    NOT_SURE = "not sure enough"
+    NO_MESSAGE = "no message in the codewords"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trial:
+    """A place where nothing was read, and why.
+
+    corners: (4, 2) x, y in pixels, in order around; of the finder from the corner of its L. rows, columns: modules tried, 0 where
+    no finder was seen. score: agreement of its dashed sides, 0 to 1. view: of the picture, as in `Reading.rescue`.
+    """
+
+    failure: Failure
+    corners: npt.NDArray[np.float64]
+    rows: int = 0
+    columns: int = 0
+    inverted: bool = False
+    score: float = 0.0
+    view: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class CodewordCounts:
     """Codewords of a symbol; corrected and erasures are sums over the Reed-Solomon blocks."""
@@ -142,6 +170,19 @@ class CodewordCounts:
     erasures: int
 
 
+@dataclass(frozen=True, slots=True)
+class StructuredAppend:
+    """Which part of a message in several symbols this one is: ISO/IEC 16022, 5.6.
+
+    position: from 1. total: 2 to 16, None where the symbol gives no number that its position fits into.
+    file_id: the two codewords of the file identification, 1 to 254 each; the parts of one message share it.
+    """
+
+    position: int
+    total: int | None
+    file_id: tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Reading:
     """What the code says.
@@ -151,6 +192,10 @@ class Reading:
     bits: (rows, columns) uint8, the true modules after error correction, finder and fixed patterns included, 1 = finder colour.
     corrected_per_block, check_per_block: one number per Reed-Solomon block (for unused error correction).
     rescue: empty, or the name of what made it readable beyond the plain path (for example "libdmtx").
+    eci: (offset in the payload, designator) of each extended channel interpretation; from there on the bytes mean what it says.
+    structured_append: None for a message in one symbol. reader_programming: the message is meant for the reader itself.
+    macro: 5 or 6 where the header and trailer of the payload were one codeword, else None.
+    evidence_bits: -log2 of the chance that wrong codewords pass error correction as these did, in the likeliest block.
     """
 
     payload: bytes
@@ -160,6 +205,11 @@ class Reading:
     corrected_per_block: tuple[int, ...]
     check_per_block: tuple[int, ...]
     rescue: str = ""
+    eci: tuple[tuple[int, int], ...] = ()
+    structured_append: StructuredAppend | None = None
+    reader_programming: bool = False
+    macro: int | None = None
+    evidence_bits: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,13 +279,17 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inspection:
-    """All that was found in one frame. Pure: same frame and recipe, same inspection (but for stage_ns)."""
+    """All that was found in one frame. Pure: same frame and recipe, same inspection (but for stage_ns).
+
+    trials: where a symbol was expected and not read: the places tried and why they failed, the most promising first.
+    """
 
     findings: tuple[Finding, ...]
     verdict: Verdict
     width: int
     height: int
     stage_ns: Mapping[str, int]
+    trials: tuple[Trial, ...] = ()
 
 
 @dataclass(slots=True)

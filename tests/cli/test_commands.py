@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.cli.calls import DEMO, line_text, refused, vision
+from tests.decode.rendering import draw, modules
 from vision.cameras.recorded import Recording
 
 
@@ -109,11 +110,12 @@ def test_inspect_json_has_the_shape_of_the_contract(place: Path) -> None:
     done = vision("inspect", "pack.png", "pack.jpg", "--json", "--order", DEMO / "order.json", cwd=place)
     assert done.returncode == 0 and done.stderr == ""
     png, jpeg = map(json.loads, done.stdout.splitlines())
-    assert set(png) == {"image", "width", "height", "ms", "symbols", "verdict"}
+    assert set(png) == {"image", "width", "height", "ms", "symbols", "verdict", "tried"}
     assert (png["image"], png["width"], png["height"]) == ("pack.png", 1280, 1024)
     assert type(png["verdict"]["accept"]) is bool and set(png["verdict"]) == {"accept", "reasons"}
     (symbol,) = png["symbols"]
-    assert set(symbol) - {"rescue"} == {
+    forms = {"eci", "structured_append", "reader_programming", "macro", "evidence_bits"}
+    assert set(symbol) - {"rescue"} - forms == {
         *("symbology_identifier", "bytes_hex", "text", "rows", "columns", "inverted", "mirrored", "px_per_module", "corners"),
         *("elements", "codewords", "grade"),
     }
@@ -128,6 +130,41 @@ def test_inspect_json_has_the_shape_of_the_contract(place: Path) -> None:
     assert set(grade["fixed_pattern_segments"]) == {"L1", "L2", "QZL1", "QZL2", "clock_track", "average_value", "average"}
     assert grade["warnings"] == ["uncalibrated"]
     assert "lossy_image" in jpeg["symbols"][0]["grade"]["warnings"]
+
+
+def test_inspect_tells_the_forms_of_a_message(tmp_path: Path) -> None:
+    part, _ = draw(modules("PART", part=(3, 7, b"005009")), 6.0)
+    wide, _ = draw(modules("WIDE", eci=26), 6.0)
+    cv2.imwrite(str(tmp_path / "part.png"), part)
+    cv2.imwrite(str(tmp_path / "wide.png"), wide)
+    done = vision("inspect", "part.png", "wide.png", "--json", "--decode-only", cwd=tmp_path)
+    (first,), (second,) = (json.loads(line)["symbols"] for line in done.stdout.splitlines())
+    assert first["structured_append"] == {"position": 3, "total": 7, "file_id": [5, 9]}
+    assert (first["eci"], first["reader_programming"], first["macro"]) == ([], False, None)
+    assert (second["eci"], second["structured_append"]) == ([{"offset": 0, "designator": 26}], None)
+    words = vision("inspect", "part.png", "wide.png", "--decode-only", cwd=tmp_path).stdout
+    assert "part 3 of 7, file 5.9" in words and "extended channel interpretation 000026" in words
+
+
+def test_what_was_tried_is_told_and_drawn(place: Path, tmp_path: Path) -> None:
+    broken = modules("DESTROYED", "24x24")
+    broken[2:-2, 2:-2] = np.random.default_rng(3).integers(0, 2, (20, 20))
+    picture, corners = draw(broken, 6.0, 20.0)
+    cv2.imwrite(str(tmp_path / "broken.png"), picture)
+    call = ("inspect", "broken.png", "--decode-only", "--second-opinion-ms", 0)
+    done = vision(*call, "--json", "--debug-picture", "seen.png", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first = json.loads(done.stdout)["tried"][0]
+    assert (first["failure"], first["rows"], first["columns"]) == ("too many errors", 24, 24)
+    assert np.abs(np.mean(first["corners"], axis=0) - corners.mean(axis=0)).max() < 3
+    drawn = cv2.imread(str(tmp_path / "seen.png"))
+    scale = drawn.shape[0] / picture.shape[0]
+    x, y = np.rint((corners[0] + corners[1]) / 2 * scale).astype(int)  # the middle of the upright side of the L
+    near = drawn[y - 6 : y + 7, x - 6 : x + 7].astype(int)
+    assert (near.max(axis=2) - near.min(axis=2)).max() > 60  # coloured: the frame itself is grey
+    assert "too many errors" in vision(*call, cwd=tmp_path).stdout
+    refused(vision("inspect", "pack.png", "pack.jpg", "--debug-picture", "x.png", cwd=place), "--debug-picture", "expected one")
+    refused(vision("inspect", "pack.png", "--debug-picture", "none/x.png", cwd=place), "none/x.png")
 
 
 def test_symbols_and_decode_only_hold_under_an_order_too(place: Path) -> None:

@@ -60,17 +60,35 @@ SIZES = [
 """Sizes, rows x columns, in the encoder's order: number k + 1 asks for entry k."""
 
 
-def modules(text: str, size: str | None = None, *, gs1: bool = False, unskewed_144: bool = False) -> npt.NDArray[np.uint8]:
-    """The module matrix, 1 = dark, of a text; the smallest size that holds it unless one is asked for."""
+def modules(
+    text: str | bytes,
+    size: str | None = None,
+    *,
+    gs1: bool = False,
+    unskewed_144: bool = False,
+    eci: int = 0,
+    part: tuple[int, int, bytes] | None = None,
+    programming: bool = False,
+) -> npt.NDArray[np.uint8]:
+    """The module matrix, 1 = dark, of a text; the smallest size that holds it unless one is asked for.
+
+    text: bytes are taken as they are. eci: designator set before the text. part: position, total and file of a structured
+    append. Raises RuntimeError where the encoder refuses it.
+    """
     symbol = zint.Symbol()
     symbol.symbology = zint.Symbology.DATAMATRIX
-    symbol.input_mode = zint.InputMode.UNICODE
+    symbol.input_mode = zint.InputMode.UNICODE if isinstance(text, str) else zint.InputMode.DATA
     if gs1:
         symbol.input_mode = zint.InputMode.GS1 | zint.InputMode.GS1PARENS
     if size is not None:
         symbol.option_2 = SIZES.index(size) + 1
     if unskewed_144:
         symbol.option_3 = zint.DataMatrixOptions.ISO_144
+    symbol.eci = eci
+    if part is not None:
+        symbol.structapp = zint.StructApp(*part)
+    if programming:
+        symbol.output_options = zint.OutputOptions.READER_INIT
     symbol.encode(text)
     bits = np.unpackbits(np.array(symbol.encoded_data), axis=1, bitorder="little")
     return np.ascontiguousarray(bits[: symbol.rows, : symbol.width])

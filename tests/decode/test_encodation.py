@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.decode.rendering import modules
+from tests.decode.rendering import SIZES, modules
 from vision.decode.codewords import correct
 from vision.decode.encodation import EncodationError, Message, read_message
-from vision.types import Modules
+from vision.types import Modules, StructuredAppend
 
 
 def message_of(bits: np.ndarray) -> Message:
@@ -53,6 +53,53 @@ def test_what_was_encoded_is_read(alphabet: str) -> None:
     holds()
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_what_was_encoded_is_read_in_every_size(size: str) -> None:
+    """Payloads of mixed runs, so that every encodation turns up, each grown until the size holds no more."""
+    rng = np.random.default_rng(SIZES.index(size))
+    runs = [
+        b"0123456789",
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZ ",
+        b"abcdefghijklmnopqrstuvwxyz ",
+        b"\r*> 09AZ",
+        bytes(range(32, 95)),
+        bytes(256),
+    ]
+    runs[-1] = bytes(range(256))
+    full = 0
+    for _ in range(6):
+        payload = b""
+        while True:
+            run = runs[rng.integers(len(runs))]
+            longer = payload + bytes(rng.choice(np.frombuffer(run, np.uint8), rng.integers(1, 24)))
+            try:
+                bits = modules(longer, size)
+            except RuntimeError:
+                break
+            payload = longer
+            assert message_of(bits).payload == payload
+        full += bool(payload)
+    assert full or size == "10x10"
+    assert message_of(modules("7", size)).payload == b"7"
+
+
+@pytest.mark.parametrize("designator", [3, 26, 126, 127, 899, 16382, 16383, 20000, 810899])
+def test_an_interpretation_is_told_where_it_begins(designator: int) -> None:
+    read = message_of(modules("ABC", eci=designator))
+    assert (read.payload, read.eci, read.symbology_identifier) == (b"ABC", ((0, designator),), "]d4")
+
+
+@pytest.mark.parametrize(("position", "total", "file"), [(1, 2, (1, 1)), (3, 7, (5, 9)), (16, 16, (254, 254))])
+def test_a_part_of_a_message_says_which(position: int, total: int, file: tuple[int, int]) -> None:
+    read = message_of(modules("PART", part=(position, total, b"%03d%03d" % file)))
+    assert (read.payload, read.structured_append) == (b"PART", StructuredAppend(position, total, file))
+
+
+def test_reader_programming_is_told() -> None:
+    read = message_of(modules("SET-UP", programming=True))
+    assert (read.payload, read.reader_programming) == (b"SET-UP", True)
+
+
 def test_gs1_has_its_identifier_and_separators() -> None:
     read = message_of(modules("(01)04012345678901(10)ABC123(21)SN1", gs1=True))
     assert read.symbology_identifier == "]d2"
@@ -62,8 +109,9 @@ def test_gs1_has_its_identifier_and_separators() -> None:
 def test_macros_are_expanded() -> None:
     for number in (b"05", b"06"):
         text = (b"[)>\x1e" + number + b"\x1d9N111234567842\x1d1TABC\x1e\x04").decode()
-        assert message_of(modules(text)).payload == text.encode()
-    assert read_message(bytes((236, 66, 129))).payload == b"[)>\x1e05\x1dA\x1e\x04"
+        read = message_of(modules(text))
+        assert (read.payload, read.macro) == (text.encode(), int(number))
+    assert read_message(bytes((236, 66, 129))) == Message(b"[)>\x1e05\x1dA\x1e\x04", "]d1", macro=5)
 
 
 @pytest.mark.parametrize(
@@ -90,8 +138,12 @@ def test_marks_set_the_symbology_identifier(codewords: tuple[int, ...], payload:
 
 def test_eci_append_and_programming_are_told() -> None:
     assert read_message(bytes((66, 241, 27, 67))).eci == ((1, 26),)
-    assert read_message(bytes((233, 42, 3, 9, 66))).structured_append == (42, 3, 9)
+    assert read_message(bytes((233, 42, 3, 9, 66))).structured_append == StructuredAppend(3, 7, (3, 9))
+    # Part 8 of 7, and of 17: nothing says how many there are.
+    assert read_message(bytes((233, 122, 3, 9, 66))).structured_append == StructuredAppend(8, None, (3, 9))
+    assert read_message(bytes((233, 0, 3, 9, 66))).structured_append == StructuredAppend(1, None, (3, 9))
     assert read_message(bytes((234, 66))).reader_programming
+    assert read_message(bytes((66,))) == Message(b"A", "]d1")
 
 
 @pytest.mark.parametrize(

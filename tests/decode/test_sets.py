@@ -12,6 +12,7 @@ from bench.decode_sets import measure, pictures, vision_reader
 ROOT = Path(__file__).resolve().parents[2]
 DATA = ROOT.parent / "shared" / "data"
 RATCHET = tomllib.loads((ROOT / "tests" / "golden" / "ratchet.toml").read_text())
+RENDERED = RATCHET.pop("rendered")  # under tests/decode/test_harms.py
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"the image sets are not here: {DATA}")

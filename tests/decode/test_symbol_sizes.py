@@ -76,7 +76,8 @@ def test_noise_is_never_a_symbol() -> None:
             bits = placement(size).pattern.copy()
             free = ~placement(size).fixed
             bits[free] = rng.integers(0, 2, int(free.sum()))
-            assert correct(sure(bits)) is None
+            corrected = correct(sure(bits))
+            assert corrected is None or not corrected.sure()
 
 
 def test_a_poor_finder_is_not_enough_for_a_read_at_the_limit() -> None:
@@ -85,9 +86,41 @@ def test_a_poor_finder_is_not_enough_for_a_read_at_the_limit() -> None:
     words = codewords_of(true, size)
     words[:2] ^= 0x5A
     at_limit = modules_of(words, size)
-    assert correct(sure(at_limit)) is not None
+    corrected = correct(sure(at_limit))
+    assert corrected is not None and corrected.sure() and not corrected.sure(first=False)
     at_limit[0, :6] ^= 1
-    assert correct(sure(at_limit)) is None
+    corrected = correct(sure(at_limit))
+    assert corrected is not None and not corrected.sure()
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_all_that_the_standard_lets_correct_is_sure_at_the_first_look(name: str) -> None:
+    size = symbol_sizes.SIZES[SIZES.index(name)]
+    words = codewords_of(modules("7", name), size)
+    block = np.arange(size.total) % size.blocks == 0
+    words[np.flatnonzero(block)[: size.check_per_block // 2]] ^= 0x5A
+    corrected = correct(sure(modules_of(words, size)))
+    assert corrected is not None and corrected.sure()
+    # In the other blocks nothing was wrong: the block that had most to correct is what counts.
+    assert corrected.check_bits < 8 * size.check_per_block
+
+
+def test_the_chance_of_a_false_read_is_as_reckoned() -> None:
+    """Random codewords in 10x10 with two erased and one error corrected: 2**-13.4 by the formula, counted here."""
+    size = symbol_sizes.SIZES[0]
+    rng = np.random.default_rng(2)
+    tries, passed, bits = 30_000, 0, []
+    for _ in range(tries):
+        seen = Modules(placement(size).pattern.copy(), np.ones((10, 10), np.float32))
+        words = rng.integers(0, 256, size.total).astype(np.uint8)
+        seen.bits[:] = modules_of(words, size)
+        corrected = correct(seen, erasures=2)
+        if corrected is not None:
+            passed += 1
+            bits.append(corrected.check_bits)
+    chance = 2.0 ** -min(bits)
+    assert 8 * 3 - 8 - 2.6 < min(bits) < 8 * 3 - 8 - 2.5
+    assert abs(passed - tries * chance) < 4 * (tries * chance) ** 0.5 + 1
 
 
 def test_erasing_the_weakest_codewords_reads_more_than_errors_alone() -> None:

@@ -61,4 +61,4 @@ def test_places_go_to_a_view_and_back(size: tuple[int, int]) -> None:
         picture, _ = draw(BITS, 4.0, 9.0, frame=(300, 320))
         ((symbol, _, _),) = decode(picture, Search(symbol_count=1), WORK)
         back = view.in_picture(symbol)
-        np.testing.assert_allclose(view.corners(back), symbol.corners, atol=1e-9)
+        np.testing.assert_allclose(view.of_picture(back.corners), symbol.corners, atol=1e-9)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from tests.results.samples import GTIN, INFORMATIVE, PARAMETERS_2011, SEGMENTS, finding, record, report, symbol
 from vision.results.rows import rows_to_batch
 from vision.results.schema import PARAMETERS, SCHEMA, image_name, provenance_of, schema_with, symbol_row, symbol_rows
-from vision.types import Finding, Parameter, Reason
+from vision.types import Finding, Parameter, Reason, StructuredAppend
 
 
 def test_every_field_comes_back() -> None:
@@ -52,6 +54,10 @@ def test_every_field_comes_back() -> None:
         "corners": pytest.approx(symbol().corners.ravel().tolist()),
         "codewords": {"total": 60, "data": 36, "check": 24, "corrected": 1, "erasures": 0},
         "rescue": "libdmtx",
+        "eci": None,
+        "structured_append": None,
+        "reader_programming": False,
+        "macro": None,
     }
     parameters = grade.pop("parameters")
     assert {name: value for name, value in parameters.items() if value is not None} == {
@@ -78,6 +84,22 @@ def test_a_symbol_alone_says_what_its_row_says() -> None:
     assert alone["grade"]["parameters"] == seen["grade"]["parameters"] and set(alone) == set(seen)
 
 
+def test_the_forms_of_a_message_are_kept() -> None:
+    plain = finding()
+    assert plain.reading is not None
+    forms = {
+        "eci": ((0, 26), (7, 3)),
+        "structured_append": StructuredAppend(3, None, (5, 254)),
+        "reader_programming": True,
+        "macro": 6,
+    }
+    told = replace(plain, reading=replace(plain.reading, **forms))
+    (seen,) = rows_to_batch([record(1, symbols=symbol_rows((told,)))])["symbols"].to_pylist()[0]
+    assert seen["eci"] == [{"offset": 0, "designator": 26}, {"offset": 7, "designator": 3}]
+    assert seen["structured_append"] == {"position": 3, "total": None, "file_id": [5, 254]}
+    assert (seen["reader_programming"], seen["macro"]) == (True, 6)
+
+
 def test_what_was_not_found_is_null() -> None:
     located = symbol_rows((Finding(symbol(), None, None, None),))
     rows = rows_to_batch(
@@ -85,7 +107,8 @@ def test_what_was_not_found_is_null() -> None:
     )
     (seen,), nothing = rows["symbols"].to_pylist()
     nulls = {name for name, value in seen.items() if value is None}
-    assert nulls == {"symbology_identifier", "payload", "text", "elements", "serial", "codewords", "grade"}
+    forms = {"eci", "structured_append", "reader_programming", "macro"}
+    assert nulls == {"symbology_identifier", "payload", "text", "elements", "serial", "codewords", "grade"} | forms
     assert nothing == [] and rows["frame_id"].to_pylist() == [1, None]
     assert symbol_rows(()) == b""
 
@@ -125,7 +148,7 @@ def test_every_field_says_what_it_means() -> None:
     fields = _fields(pa.struct(list(SCHEMA)))
     assert len(fields) > 70
     assert [field.name for field in fields if not (field.metadata or {}).get(b"meaning")] == []
-    assert SCHEMA.metadata[b"vision.schema_version"] == b"1"
+    assert SCHEMA.metadata[b"vision.schema_version"] == b"2"
     for field in fields:
         for unit in ("ns", "px"):
             if field.name.endswith(f"_{unit}"):

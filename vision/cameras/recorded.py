@@ -162,7 +162,8 @@ def read_mono8(path: Path) -> Pixels:
 def _mono8(data: bytes, where: str) -> Pixels:
     """An encoded image as (height, width) uint8, read-only, by the rule above."""
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED) if data else None
+        # Whole WebP files of one pixel have 30 bytes, and OpenCV asks for 32 of any: what follows the file's own end is not read.
+        image = cv2.imdecode(np.frombuffer(data.ljust(32, b"\0"), np.uint8), cv2.IMREAD_UNCHANGED) if data else None
     except cv2.error:
         image = None
     if image is None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vision.content.order import Order
     from vision.decode.search import Search
     from vision.grade.setup import Setup
-    from vision.types import Finding, Inspection, Reading
+    from vision.types import Finding, Inspection, Reading, Trial
     from vision.verdict.recipe import Recipe
 
 LOSSY = "lossy_image"
@@ -37,6 +37,9 @@ def inspect(
     second_opinion_ms: Annotated[
         float, typer.Option(min=0.0, help="time for libdmtx where our own reader fails, 0 = not asked")
     ] = 200.0,
+    debug_picture: Annotated[
+        Path | None, typer.Option(metavar="FILE.png", help="draw what the locator saw over the frame; one image only")
+    ] = None,
     require: Annotated[bool, typer.Option("--require", help="exit code 1 when an image holds no readable symbol")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line per image on stdout")] = False,
 ) -> int:
@@ -45,15 +48,19 @@ def inspect(
     Example: vision inspect pack.png --mm-per-px 0.03 --json
     """
     from vision.cameras.recorded import read_mono8
+    from vision.cli import debug_picture as drawing
     from vision.config import ConfigError
     from vision.content.order import load_order
     from vision.decode.search import Search
+    from vision.decode.trials import Trials
     from vision.grade.setup import Setup
     from vision.inspection import Workspace
     from vision.inspection import inspect as inspect_frame
     from vision.types import Frame
 
     _require_known(standard, edition)
+    if debug_picture is not None and len(images) > 1:
+        raise ConfigError(f"--debug-picture {debug_picture}: {len(images)} images are given, expected one")
     try:
         setup = Setup(standard, edition, aperture, mm_per_px, white, black)
         search = Search(rescues=True, second_opinion_ms=second_opinion_ms)
@@ -70,9 +77,15 @@ def inspect(
             warnings = (LOSSY,) if is_lossy(path) else ()
             if path == images[0]:  # loads the kernels from their cache and starts libdmtx's process: not this image's time
                 inspect_frame(frame, recipe, work, warnings=warnings)
+            trials = Trials()
             begin_ns = time.perf_counter_ns()
-            inspection = inspect_frame(frame, recipe, work, warnings=warnings)
+            inspection = inspect_frame(frame, recipe, work, warnings=warnings, trials=trials)
             took_ms = (time.perf_counter_ns() - begin_ns) / 1e6
+            if debug_picture is not None:
+                try:
+                    drawing.write(debug_picture, frame.pixels, inspection, trials)
+                except OSError as error:
+                    raise ConfigError(f"--debug-picture {debug_picture}: {error.strerror}, expected a file to write") from None
             unread += not any(finding.reading for finding in inspection.findings)
             if as_json:
                 print(json.dumps(as_dict(path, inspection, took_ms)), flush=True)
@@ -136,6 +149,19 @@ def as_dict(path: Path | str, inspection: Inspection, took_ms: float) -> dict[st
         "ms": round(took_ms, 3),
         "symbols": [_symbol(finding) for finding in inspection.findings],
         "verdict": {"accept": inspection.verdict.accept, "reasons": [str(r) for r in inspection.verdict.reasons]},
+        "tried": [_trial(trial) for trial in inspection.trials],
+    }
+
+
+def _trial(trial: Trial) -> dict[str, Any]:
+    return {
+        "failure": str(trial.failure),
+        "rows": trial.rows or None,
+        "columns": trial.columns or None,
+        "inverted": trial.inverted,
+        "score": round(float(trial.score), 3),
+        "view": trial.view,
+        "corners": [[round(float(x), 1), round(float(y), 1)] for x, y in trial.corners],
     }
 
 
@@ -169,8 +195,11 @@ def _symbol(finding: Finding) -> dict[str, Any]:
 
 def _read(reading: Reading | None) -> dict[str, Any]:
     if reading is None:
-        return {"symbology_identifier": None, "bytes_hex": None, "codewords": None, "rescue": ""}
-    counts = reading.codewords
+        nothing = dict.fromkeys(
+            ("symbology_identifier", "bytes_hex", "codewords", "structured_append", "reader_programming", "macro")
+        )
+        return {**nothing, "rescue": "", "eci": []}
+    counts, append = reading.codewords, reading.structured_append
     return {
         "symbology_identifier": reading.symbology_identifier,
         "bytes_hex": reading.payload.hex(),
@@ -182,7 +211,30 @@ def _read(reading: Reading | None) -> dict[str, Any]:
             "erasures": counts.erasures,
         },
         "rescue": reading.rescue,
+        "eci": [{"offset": offset, "designator": designator} for offset, designator in reading.eci],
+        "structured_append": None
+        if append is None
+        else {"position": append.position, "total": append.total, "file_id": list(append.file_id)},
+        "reader_programming": reading.reader_programming,
+        "macro": reading.macro,
+        "evidence_bits": round(reading.evidence_bits, 1),
     }
+
+
+def _forms(reading: Reading | None) -> Iterator[str]:
+    """What else a message is beside its text, in words."""
+    if reading is None:
+        return
+    for offset, designator in reading.eci:
+        begins = f" from byte {offset}" if offset else ""
+        yield f"extended channel interpretation {designator:06d}{begins}"
+    if (append := reading.structured_append) is not None:
+        first, second = append.file_id
+        yield f"part {append.position} of {append.total or 'an unknown number'}, file {first}.{second}"
+    if reading.reader_programming:
+        yield "meant for the reader itself (reader programming)"
+    if reading.macro is not None:
+        yield f"Macro {reading.macro:02d}"
 
 
 def _print(path: Path, inspection: Inspection, took_ms: float) -> None:
@@ -199,9 +251,16 @@ def _print(path: Path, inspection: Inspection, took_ms: float) -> None:
         text = printable(finding.content.text) if finding.content else "found, not decoded"
         rescue = f"  (found by {reading.rescue})" if reading is not None and reading.rescue else ""
         print(f"  {text}\n    {symbol.rows}x{symbol.columns} modules of {symbol.px_per_module:.1f} px{rescue}")
+        for words in _forms(reading):
+            print(f"    {words}")
         if report is not None:
             print(f"    in-line grade {report.formal} ({report.letter}) after {report.standard}:{report.edition}", end="")
             print(f"; warnings: {', '.join(report.warnings)}" if report.warnings else "")
             for name, parameter in report.parameters.items():
                 value = "" if parameter.value is None else f"{parameter.value:8.3f}"
                 print(f"      {name:<26} {parameter.grade:.1f} {value}".rstrip())
+    for trial in inspection.trials:
+        x, y = trial.corners.mean(axis=0)
+        size = f", taken for {trial.rows}x{trial.columns}{' inverse' if trial.inverted else ''}" if trial.rows else ""
+        view = f", {trial.view}" if trial.view else ""
+        print(f"  tried at x {x:.0f}, y {y:.0f}: {trial.failure}{size}{view}")

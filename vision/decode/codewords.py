@@ -7,7 +7,7 @@ and the finder pattern seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import comb, log2
+from math import comb, inf, log2
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,16 @@ from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.types import Modules
 
 NEEDED_BITS = 44.0
-"""Evidence below which a read is refused: a frame tries up to some thousand hypotheses (2**12), a line 2**26 frames."""
+"""Evidence, with that of the finder, below which a read is refused: a frame tries up to some thousand hypotheses (2**12), a line
+2**26 frames."""
 
-NEEDED_CHECK_BITS = 14.0
-"""Of these, what the check codewords must give alone."""
+FIRST_CHECK_BITS = 19.0
+"""Of these, what the check codewords must give alone where a place is looked at for the first time: its finder may be true and its
+codewords wrong. All that the standard lets correct suffices: 10x10 with two errors, the least sure of all, has 19.2."""
+
+AGAIN_CHECK_BITS = 24.0
+"""The same where a place is looked at once more: sharpened, with codewords erased, in another view. There are up to 2**8 such looks
+at a place, so that all of them together are no likelier to go wrong than the first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +35,8 @@ class Corrected:
     """The codewords after error correction.
 
     data: the data codewords. bits: (rows, columns) uint8, the true modules with finder. changed: codewords changed per block.
-    erasures: codewords declared untrusted, over all blocks. evidence_bits: -log2 of the chance that noise gets this far.
+    erasures: codewords declared untrusted, over all blocks. check_bits, finder_bits: -log2 of the chance that noise gets so far in
+    error correction and in the finder.
     """
 
     size: SymbolSize
@@ -37,7 +44,13 @@ class Corrected:
     bits: Bits
     changed: tuple[int, ...]
     erasures: int
-    evidence_bits: float
+    check_bits: float
+    finder_bits: float
+
+    def sure(self, first: bool = True) -> bool:
+        """Whether the evidence suffices to call it read. first: it comes from the first look at the place."""
+        needed = FIRST_CHECK_BITS if first else AGAIN_CHECK_BITS
+        return self.check_bits >= needed and self.check_bits + self.finder_bits >= NEEDED_BITS
 
 
 def finder_bits(bits: Bits, size: SymbolSize) -> float:
@@ -54,17 +67,21 @@ def finder_bits(bits: Bits, size: SymbolSize) -> float:
 
 
 def check_bits(size: SymbolSize, changed: tuple[int, ...], erased: tuple[int, ...]) -> float:
-    """-log2 of the chance that random codewords lie this near to a valid block, over all blocks."""
-    total = 0.0
+    """-log2 of the chance that random codewords lie this near to a valid block, in the block where that is likeliest.
+
+    changed: codewords found wrong per block, those erased not counted. erased: codewords declared untrusted per block. The
+    likeliest block and not the sum over all: the others can be right and this one wrong.
+    """
+    least = inf
     for block, (errors, erasures) in enumerate(zip(changed, erased, strict=True)):
         count = (size.total - block + size.blocks - 1) // size.blocks
-        tries = log2(comb(count, min(errors, count)))
-        total += 8.0 * (size.check_per_block - erasures) - 8.0 * errors - tries
-    return total
+        tries = log2(comb(max(count - erasures, errors), errors))
+        least = min(least, 8.0 * (size.check_per_block - erasures) - 8.0 * errors - tries)
+    return least
 
 
 def correct(modules: Modules, erasures: int = 0, unskewed_144: bool = False) -> Corrected | None:
-    """Corrects the codewords of sampled modules; None where they cannot be, or not with enough evidence.
+    """Corrects the codewords of sampled modules; None where they cannot be. Whether to believe it stands in `Corrected.sure`.
 
     erasures: how many codewords per block, those with the weakest modules, are declared untrusted.
     unskewed_144: take each round of check codewords of 144x144 to start with block 0; most encoders go on counting, so that it
@@ -86,16 +103,13 @@ def correct(modules: Modules, erasures: int = 0, unskewed_144: bool = False) -> 
     outside = (words != before) & ~erased
     errors = tuple(int(outside[block :: size.blocks].sum()) for block in range(size.blocks))
     certain = check_bits(size, errors, erased_count)
-    evidence = certain + finder_bits(modules.bits, size)
-    if certain < NEEDED_CHECK_BITS or evidence < NEEDED_BITS:
-        return None
     data = words[: size.data].tobytes()
     if order is not None:
         printed = np.empty_like(words)
         printed[order] = words
         words = printed
     changes = tuple(int(count) for count in changed)
-    return Corrected(size, data, modules_of(words, size), changes, sum(erased_count), evidence)
+    return Corrected(size, data, modules_of(words, size), changes, sum(erased_count), certain, finder_bits(modules.bits, size))
 
 
 def _weakest(modules: Modules, size: SymbolSize, count: int) -> npt.NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,9 @@ from vision.decode.regions import covers, middle
 from vision.decode.sample import judged, module_greys
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SymbolSize, size_of
+from vision.decode.trials import Trials
 from vision.decode.views import View, plain, rescues
-from vision.types import CodewordCounts, Modules, Pixels, Reading, Symbol
+from vision.types import CodewordCounts, Failure, Modules, Pixels, Reading, Symbol
 
 SHARPEN = (0.0, 0.12, 0.25)
 """Shares of the neighbours' greys taken out of a module, in the order tried."""
@@ -31,13 +32,31 @@ FINDER_HOPELESS = 6.0
 SIDE_WRONG = 0.1
 """Share of wrong modules on a side above which a finder that could not be read is not reported; half of it on the whole finder."""
 
+STEPS = tuple(Failure)
+"""Why nothing is read, in the order of how far a candidate came."""
+
+REPEATED, CHANGING = 0.8, 0.2
+"""Share of modules that are as the next but one, and share that are not as the next, above which both say: a lattice (a perforated
+plate, a grille, a weave) whose every row looks like dashes. Data have 0.5 and 0.5, a smear 1 and 0."""
+
 Found = tuple[Symbol, Modules, Reading | None]
 
 
-def decode(pixels: Pixels, search: Search, work: Workspace) -> list[Found]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Attempt:
+    """What became of a candidate: what was read, or why nothing was; doubt: its finder and its evidence, where convincing."""
+
+    found: Found | None = None
+    failure: Failure = Failure.NO_GRID
+    symbol: Symbol | None = None
+    doubt: tuple[float, Found] | None = None
+
+
+def decode(pixels: Pixels, search: Search, work: Workspace, trials: Trials | None = None) -> list[Found]:
     """All symbols of a frame in reading order, none twice; Reading None = finder found beyond doubt but not read.
 
     pixels: (height, width) uint8; any strides are taken, a copy is made where it is not C-contiguous.
+    trials: takes what was tried and not read; it never changes what is found.
     Raises ValueError where it is not such an array.
     """
     if pixels.ndim != 2 or pixels.dtype != np.uint8:
@@ -46,14 +65,19 @@ def decode(pixels: Pixels, search: Search, work: Workspace) -> list[Found]:
         return []
     picture = np.ascontiguousarray(pixels)
     first = plain(picture)
-    found = _searched(first, search, work, [])
+    trials = Trials() if trials is None else trials
+    found = _searched(first, search, work, [], trials)
     if search.rescues:
         for view in rescues(picture, work):
             if search.symbol_count is not None and _read_count(found) >= search.symbol_count:
                 break
-            found = _searched(view, search, work, found)
+            if view.place is not None and any(
+                reading and covers(view.place, *middle(symbol.corners)) for symbol, _, reading in found
+            ):
+                continue
+            found = _searched(view, search, work, found, trials)
     if search.second_opinion_ms > 0 and _read_count(found) < (search.symbol_count or 1):
-        found = _asked(first, found, search, work)
+        found = _asked(first, found, search, work, trials)
     return _reading_order(found)
 
 
@@ -61,13 +85,16 @@ def _read_count(found: list[Found]) -> int:
     return sum(reading is not None for _, _, reading in found)
 
 
-def _searched(view: View, search: Search, work: Workspace, known: list[Found]) -> list[Found]:
+def _searched(view: View, search: Search, work: Workspace, known: list[Found], trials: Trials) -> list[Found]:
     """What is known of a picture and what else is read in one of its views; what was read there stands for what was only found."""
     read = [entry for entry in known if entry[2] is not None]
     if read and search.symbol_count is not None:
         search = replace(search, symbol_count=search.symbol_count - len(read))
+    if view.effort is not None:
+        search = replace(search, effort=min(search.effort, view.effort))
     new: list[Found] = []
-    for symbol, modules, reading in _decode_view(view, search, work, [view.corners(symbol) for symbol, _, _ in read]):
+    taken = [view.of_picture(symbol.corners) for symbol, _, _ in read]
+    for symbol, modules, reading in _decode_view(view, search, work, taken, trials):
         if view.name and reading is None:
             continue
         entry = view.in_picture(symbol), modules, replace(reading, rescue=view.name) if reading and view.name else reading
@@ -77,15 +104,20 @@ def _searched(view: View, search: Search, work: Workspace, known: list[Found]) -
     return read + [entry for entry in known if entry[2] is None and not _twice(entry[0], read)]
 
 
-def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.NDArray[np.float64]]) -> list[Found]:
+def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.NDArray[np.float64]], trials: Trials) -> list[Found]:
     """All symbols of a view but those already taken (their corners there), those that were read first."""
     frame, effort = view.pixels, Effort(search.units)
     rim = view.margin if view.name else 0
     read: list[Found] = []
     unread: list[tuple[float, Found]] = []
-    for candidate in candidates(frame, search, work, effort, taken, rim):
-        result, doubt = _attempt(frame, candidate, work, effort)
-        if result is not None:
+    for candidate in candidates(frame, search, work, effort, taken, rim, trials.looking(view)):
+        attempt = _attempt(frame, candidate, work, effort, not view.name)
+        result = attempt.found
+        if result is None:
+            trials.failed.append((view, candidate, attempt.symbol, attempt.failure))
+            if attempt.doubt is not None and not effort.last:
+                unread.append(attempt.doubt)
+        else:
             if not _twice(result[0], read):
                 read.append(result)
             taken.append(result[0].corners)
@@ -94,15 +126,13 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
                 if len(read) > search.symbol_count or not search.extra_effort:
                     break
                 effort.limit(search.extra_effort)
-        elif doubt is not None and not effort.last:
-            unread.append(doubt)
     for _, doubtful in sorted(unread, key=lambda entry: -entry[0]):
         if not _twice(doubtful[0], read):
             read.append(doubtful)
     return read
 
 
-def _asked(view: View, found: list[Found], search: Search, work: Workspace) -> list[Found]:
+def _asked(view: View, found: list[Found], search: Search, work: Workspace, trials: Trials) -> list[Found]:
     """The findings with what libdmtx can add: places where our own sampling then passes error correction."""
     read = [entry for entry in found if entry[2] is not None]
     for hint in work.second_opinion.ask(view.pixels, search.symbol_count or 1, search.second_opinion_ms):
@@ -110,8 +140,10 @@ def _asked(view: View, found: list[Found], search: Search, work: Workspace) -> l
             if search.polarity == ("dark" if inverted else "light"):
                 continue
             candidate = Candidate(hint.quad, hint.columns, hint.rows, inverted, 0.0)
-            result, _ = _attempt(view.pixels, candidate, work, Effort(search.units))
+            attempt = _attempt(view.pixels, candidate, work, Effort(search.units), False)
+            result = attempt.found
             if result is None:
+                trials.failed.append((view, candidate, attempt.symbol, attempt.failure))
                 continue
             symbol, modules, reading = view.in_picture(result[0]), result[1], result[2]
             if not _twice(symbol, read):
@@ -120,20 +152,18 @@ def _asked(view: View, found: list[Found], search: Search, work: Workspace) -> l
     return read + [entry for entry in found if entry[2] is None and not _twice(entry[0], read)]
 
 
-def _attempt(
-    picture: Pixels, candidate: Candidate, work: Workspace, effort: Effort
-) -> tuple[Found | None, tuple[float, Found] | None]:
-    """Tries to read a candidate: (what was read, None), or (None, the finder with its evidence where that is convincing)."""
+def _attempt(picture: Pixels, candidate: Candidate, work: Workspace, effort: Effort, first: bool) -> Attempt:
+    """Tries to read a candidate; first: in the picture as it is, by our own search."""
     symbol = fit_grid(picture, candidate, work)
     if symbol is None:
-        return None, None
+        return Attempt()
     greys = module_greys(picture, symbol, work)
     views = [(symbol, greys)]
     if size_of(symbol.rows, symbol.columns) is None:
         views = []
     if size_of(symbol.columns, symbol.rows) is not None:
         views.append((_mirror(symbol), np.ascontiguousarray(greys[::-1, ::-1].T)))
-    doubt = None
+    doubt, failure = None, Failure.NO_FINDER
     for sharpen in SHARPEN:
         for view, view_greys in views:
             size = size_of(view.rows, view.columns)
@@ -142,15 +172,16 @@ def _attempt(
             modules = judged(view_greys, sharpen)
             evidence = finder_bits(modules.bits, size)
             if sharpen == SHARPEN[0] and evidence < FINDER_HOPELESS:
-                return None, None
+                return Attempt(None, failure, symbol)
             if evidence < FINDER_LEAST:
                 continue
             if sharpen == SHARPEN[0] and doubt is None:
                 doubt = _convincing(view, modules, size)
-            reading = _read(modules, effort)
-            if reading is not None:
-                return (view, modules, reading), None
-    return None, doubt
+            reading = _read(modules, effort, first and sharpen == SHARPEN[0])
+            if isinstance(reading, Reading):
+                return Attempt((view, modules, reading))
+            failure = max(failure, reading, key=STEPS.index)
+    return Attempt(None, failure, symbol, doubt)
 
 
 def _mirror(symbol: Symbol) -> Symbol:
@@ -159,26 +190,33 @@ def _mirror(symbol: Symbol) -> Symbol:
     return Symbol(np.ascontiguousarray(grid), inverted=symbol.inverted, mirrored=True)
 
 
-def _read(modules: Modules, effort: Effort) -> Reading | None:
-    """Error correction and message of sampled modules; plain first, then with the weakest codewords erased."""
+def _read(modules: Modules, effort: Effort, first: bool) -> Reading | Failure:
+    """Error correction and message of sampled modules; plain first, then with the weakest codewords erased.
+
+    first: the place is looked at for the first time.
+    """
     size = size_of(*modules.bits.shape)
     if size is None:
-        return None
+        return Failure.NO_FINDER
     tries = [(0, False)]
     if size.rows == 144:
         tries.append((0, True))
     tries += [(share, False) for share in (size.check_per_block // 4, size.check_per_block // 2) if share > 1]
+    failure = Failure.TOO_MANY_ERRORS
     for erasures, unskewed_144 in tries:
         if not effort.spend(1):
-            return None
+            break
         corrected = correct(modules, erasures, unskewed_144)
         if corrected is None:
+            continue
+        if not corrected.sure(first and not erasures):
+            failure = max(failure, Failure.NOT_SURE, key=STEPS.index)
             continue
         try:
             return reading_of(corrected, read_message(corrected.data))
         except EncodationError:
-            continue
-    return None
+            failure = Failure.NO_MESSAGE
+    return failure
 
 
 def reading_of(corrected: Corrected, message: Message) -> Reading:
@@ -192,6 +230,11 @@ def reading_of(corrected: Corrected, message: Message) -> Reading:
         codewords=counts,
         corrected_per_block=corrected.changed,
         check_per_block=(size.check_per_block,) * size.blocks,
+        eci=message.eci,
+        structured_append=message.structured_append,
+        reader_programming=message.reader_programming,
+        macro=message.macro,
+        evidence_bits=corrected.check_bits,
     )
 
 
@@ -203,6 +246,11 @@ def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize) -> tuple[flo
     # Each of the four sides must be there: two good ones carry a texture over any limit on the sum.
     sides = (wrong[:, 0], wrong[-1], wrong[0], wrong[:, -1])
     if evidence < 26 or max(float(side.mean()) for side in sides) > SIDE_WRONG or wrong[place.finder].mean() > SIDE_WRONG / 2:
+        return None
+    inner = modules.bits[1:-1, 1:-1]
+    again = max(float((inner[2:] == inner[:-2]).mean()), float((inner[:, 2:] == inner[:, :-2]).mean()))
+    change = min(float((inner[1:] != inner[:-1]).mean()), float((inner[:, 1:] != inner[:, :-1]).mean()))
+    if again > REPEATED and change > CHANGING:
         return None
     return evidence, (symbol, modules, None)
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from vision.types import StructuredAppend
+
 C40_BASIC = b" 0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 TEXT_BASIC = b" 0123456789abcdefghijklmnopqrstuvwxyz"
 SHIFT_2 = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_"
@@ -14,7 +16,7 @@ TEXT_SHIFT_3 = b"`ABCDEFGHIJKLMNOPQRSTUVWXYZ{|}~\x7f"
 X12 = b"\r*> 0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SEPARATOR = 0x1D
 UNLATCH = 254
-MACRO_HEAD = {236: b"[)>\x1e05\x1d", 237: b"[)>\x1e06\x1d"}
+MACROS = {236: 5, 237: 6}
 MACRO_TAIL = b"\x1e\x04"
 
 
@@ -27,15 +29,15 @@ class Message:
     """What the data codewords say.
 
     payload: bytes; a later FNC1 is 0x1D, macros are expanded, ECI designators are left out and listed in `eci`.
-    eci: (offset in the payload, designator) pairs. structured_append: the three codewords (sequence, file identification), or None.
-    reader_programming: the message is meant for the reader itself.
+    eci, structured_append, reader_programming, macro: as in `Reading`.
     """
 
     payload: bytes
     symbology_identifier: str
     eci: tuple[tuple[int, int], ...] = ()
-    structured_append: tuple[int, int, int] | None = None
+    structured_append: StructuredAppend | None = None
     reader_programming: bool = False
+    macro: int | None = None
 
 
 @dataclass(slots=True)
@@ -46,7 +48,7 @@ class _Stream:
     at: int = 0
     out: bytearray = field(default_factory=bytearray)
     upper: bool = False
-    tail: bytes = b""
+    macro: int | None = None
     fnc1: int = 0  # 0 none, 1 in first position, 2 in second position
     first: int = 0  # index of the first codeword of the message proper
     eci: list[tuple[int, int]] = field(default_factory=list)
@@ -71,12 +73,12 @@ class _Stream:
 def read_message(data: bytes) -> Message:
     """The message of the data codewords (after error correction). Raises EncodationError."""
     stream = _Stream(data)
-    append: tuple[int, int, int] | None = None
+    append: StructuredAppend | None = None
     programming = False
     if data[:1] == b"\xe9":  # 233, structured append: ISO/IEC 16022, 5.6
         if len(data) < 4:
             raise EncodationError("structured append without its three codewords")
-        append = (data[1], data[2], data[3])
+        append = _append(data[1], (data[2], data[3]))
         stream.at = 4
     elif data[:1] == b"\xea":  # 234, reader programming
         programming = True
@@ -86,11 +88,18 @@ def read_message(data: bytes) -> Message:
         pass
     if stream.upper:
         raise EncodationError("an upper shift with nothing after it")
-    stream.out += stream.tail
+    if stream.macro is not None:
+        stream.out += MACRO_TAIL
     if not stream.out:
         raise EncodationError("the message is empty")
     modifier = {0: 1, 1: 2, 2: 3}[stream.fnc1] + (3 if stream.eci else 0)
-    return Message(bytes(stream.out), f"]d{modifier}", tuple(stream.eci), append, programming)
+    return Message(bytes(stream.out), f"]d{modifier}", tuple(stream.eci), append, programming, stream.macro)
+
+
+def _append(sequence: int, file_id: tuple[int, int]) -> StructuredAppend:
+    """The sequence indicator taken apart: position - 1 in its upper four bits, 17 - total in the lower: ISO/IEC 16022, 5.6.2."""
+    position, total = (sequence >> 4) + 1, 17 - (sequence & 15)
+    return StructuredAppend(position, total if position <= total <= 16 else None, file_id)
 
 
 def _ascii(stream: _Stream) -> bool:
@@ -111,9 +120,9 @@ def _ascii(stream: _Stream) -> bool:
         stream.upper = True
     elif word == 232:
         _fnc1(stream, index)
-    elif word in MACRO_HEAD and index == stream.first:
-        stream.out += MACRO_HEAD[word]
-        stream.tail = MACRO_TAIL
+    elif word in MACROS and index == stream.first:
+        stream.macro = MACROS[word]
+        stream.out += b"[)>\x1e%02d\x1d" % stream.macro
     elif word == 241:
         stream.eci.append((len(stream.out), _eci(stream)))
     elif word in _LATCHES and not stream.upper:

@@ -102,11 +102,12 @@ def candidates(
     effort: Effort,
     taken: list[npt.NDArray[np.float64]],
     rim: int = 0,
+    seen: list[Region] | None = None,
 ) -> Iterator[Candidate]:
     """Candidates of a frame, lazily: first what is beyond doubt in any region, then the doubtful, region by region.
 
     taken: corners (4, 2) of the symbols already read (the caller adds to it); what they cover is skipped.
-    rim: > 0 = only regions that reach into so many pixels along the border are looked at.
+    rim: > 0 = only regions that reach into so many pixels along the border are looked at. seen: takes the regions looked at.
     """
     shapes = shapes_of(search.sizes)
     levels = pyramid(pixels, work)
@@ -135,6 +136,8 @@ def candidates(
                 if quota < 1.0 or not effort.spend(COARSE_PRICE):
                     break
                 quota -= 1.0
+                if seen is not None:
+                    seen.append(region)
                 taken_before = len(taken)
                 score, failed = yield from _glance_at(levels, region, search, shapes, work, effort, taken)
                 if len(taken) == taken_before and score >= LIKELY and effort.spend(REGION_PRICE):

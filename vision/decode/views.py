@@ -11,13 +11,14 @@ import numpy.typing as npt
 
 from kernels.reduce import enlarge
 from vision.decode.search import Workspace
+from vision.decode.slanted import shapes, squared
 from vision.types import Pixels, Symbol
 
 SMALL = 256
 """Longest side in pixels below which a picture is enlarged before it is searched."""
 
 ENLARGED_MOST = 8_000_000
-"""Pixels of a picture above which it is not searched once more at twice its size."""
+"""Pixels of a picture above which it is not searched once more at twice its size, nor shape by shape."""
 
 RIM = 32
 """Light pixels put around a picture that ends at the sides of its symbol."""
@@ -26,27 +27,53 @@ SPECKLE, SPECKLED = 40, 0.003
 """Grey levels by which a speck differs from the median of its neighbours, and the share of such that calls for it."""
 
 
+PATCH_EFFORT = 40
+"""Work units for a patch that holds one shape."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """A picture enlarged by a whole factor, with a margin around it, in pixels of the view.
+    """A picture enlarged by a whole factor, with a margin around it, in pixels of the view; or a patch of it, warped.
 
     name: what it is called where it made a symbol readable; empty = nothing out of the ordinary.
+    matrix: (3, 3) float64, the map from a warped patch to the picture, None where the view is no such patch.
+    effort: work units that it is worth at most, None = as many as the picture. place: corners (4, 2) in the picture of the shape it
+        was made for, None = it was made for no one place.
     """
 
     pixels: Pixels
     factor: int = 1
     margin: int = 0
     name: str = ""
+    matrix: npt.NDArray[np.float64] | None = None
+    effort: int | None = None
+    place: npt.NDArray[np.float64] | None = None
 
-    def corners(self, symbol: Symbol) -> npt.NDArray[np.float64]:
-        """Where the corners (4, 2) of a symbol of the picture lie in the view."""
-        return (symbol.corners + 0.5) * self.factor - 0.5 + self.margin
+    def to_picture(self, places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Where places (..., 2) of the view lie in the picture."""
+        if self.matrix is not None:
+            return _mapped(self.matrix, places)
+        if self.factor == 1 and not self.margin:
+            return places
+        return (places - self.margin + 0.5) / self.factor - 0.5
+
+    def of_picture(self, places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Where places (..., 2) of the picture lie in the view."""
+        if self.matrix is not None:
+            return _mapped(np.linalg.inv(self.matrix).astype(np.float64), places)
+        return (places + 0.5) * self.factor - 0.5 + self.margin
 
     def in_picture(self, symbol: Symbol) -> Symbol:
         """A symbol of the view with its grid in pixels of the picture."""
-        if self.factor == 1 and not self.margin:
+        if self.factor == 1 and not self.margin and self.matrix is None:
             return symbol
-        return Symbol((symbol.grid - self.margin + 0.5) / self.factor - 0.5, symbol.inverted, symbol.mirrored)
+        return Symbol(self.to_picture(symbol.grid), symbol.inverted, symbol.mirrored)
+
+
+def _mapped(matrix: npt.NDArray[np.float64], places: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Places (..., 2) through a (3, 3) homography."""
+    there = np.concatenate((places, np.ones((*places.shape[:-1], 1))), axis=-1) @ matrix.T
+    return np.ascontiguousarray(there[..., :2] / there[..., 2:])
 
 
 def plain(pixels: Pixels) -> View:
@@ -75,3 +102,6 @@ def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
     median = cv2.medianBlur(pixels, 3)
     if np.count_nonzero(cv2.absdiff(pixels, median) > SPECKLE) > SPECKLED * pixels.size:
         yield View(median, 1, 0, "despeckled")
+    for quad in shapes(pixels) if pixels.size <= ENLARGED_MOST else []:
+        patch, matrix = squared(pixels, quad)
+        yield View(patch, name="squared", matrix=matrix, effort=PATCH_EFFORT, place=quad)

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from vision.types import Content, Finding, GradeReport, Parameter, Reading, Record, Symbol
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
 
 PARAMETERS = {
     "decode": "reference decode, 1 or 0",
@@ -120,6 +120,22 @@ _CODEWORDS_COLUMNS = (
     _column("erasures", pa.int32(), "erasures, sum over the blocks", lambda c: int(c.erasures), "1"),
 )
 
+_ECI_COLUMNS = (
+    _column("offset", pa.int32(), "place in the payload from which it holds", lambda e: e[0], "byte"),
+    _column("designator", pa.int32(), "ECI designator: 26 is UTF-8", lambda e: e[1]),
+)
+
+_APPEND_COLUMNS = (
+    _column("position", pa.int8(), "part number, from 1", lambda a: a.position, "1"),
+    _column("total", pa.int8(), "parts of the message, null where the symbol does not say", lambda a: a.total, "1"),
+    _column(
+        "file_id",
+        pa.list_(pa.int16(), 2),
+        "file identification, two codewords of 1 to 254; shared by the parts",
+        lambda a: a.file_id,
+    ),
+)
+
 _SYMBOL_COLUMNS = (
     _column(
         "symbology_identifier",
@@ -187,6 +203,34 @@ _SYMBOL_COLUMNS = (
         _struct(_GRADE_COLUMNS),
         "in-line grade, null where the symbol was not graded",
         lambda s: s.report and _values(_GRADE_COLUMNS, s.report),
+    ),
+    _column(
+        "eci",
+        pa.list_(_struct(_ECI_COLUMNS)),
+        "extended channel interpretations in the order of the message, null where there are none",
+        lambda s: None if s.reading is None or not s.reading.eci else s.reading.eci,
+    ),
+    _column(
+        "structured_append",
+        _struct(_APPEND_COLUMNS),
+        "part of a message in several symbols, null where it is whole",
+        lambda s: (
+            None
+            if s.reading is None or s.reading.structured_append is None
+            else _values(_APPEND_COLUMNS, s.reading.structured_append)
+        ),
+    ),
+    _column(
+        "reader_programming",
+        pa.bool_(),
+        "the message is meant for the reader itself; null where the symbol was not decoded",
+        lambda s: None if s.reading is None else s.reading.reader_programming,
+    ),
+    _column(
+        "macro",
+        pa.int8(),
+        "5 or 6 where header and trailer were one codeword (Macro 05, 06), else null",
+        lambda s: s.reading and s.reading.macro,
     ),
 )
 
