@@ -145,7 +145,9 @@ def _work(pipe: Connection, brief: Brief) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     cv2.setNumThreads(1)
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # what it thinks of a broken file stands in the dataset, and not on the terminal
+    cv2.utils.logging.setLogLevel(
+        cv2.utils.logging.LOG_LEVEL_SILENT
+    )  # what it thinks of a broken file stands in the dataset, and not on the terminal
     with contextlib.closing(Worker(brief)) as worker, contextlib.suppress(EOFError, OSError):
         while True:
             chunk: Chunk = pipe.recv()
