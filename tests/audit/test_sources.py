@@ -98,7 +98,8 @@ def batch(folder: Path, frames: Path) -> Path:
     for number, path in enumerate(sorted(frames.iterdir()), start=1):
         pixels = read_mono8(path)
         inspection = inspect(Frame(pixels), RECIPE, work)
-        record = Record("S1", number, inspection.verdict.reasons, 1, 10**18 + 1000 * number, 2, symbols=symbol_rows(inspection.findings))
+        rows = symbol_rows(inspection.findings)
+        record = Record("S1", number, inspection.verdict.reasons, 1, 10**18 + 1000 * number, 2, symbols=rows)
         if number % 2:
             images.keep("S1", number, pixels)
             record = replace(record, evidence=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from vision.audit.plan import Brief, Chunk
 from vision.audit.schema import PROFILES, part_of
-from vision.audit.sources import UNREADABLE, AuditError, Opened
+from vision.audit.sources import UNREADABLE, AuditError, Opened, Source
 from vision.cameras.recorded import is_lossy, mono8
 from vision.grade.grade import grade
 from vision.inspection import Workspace, inspect
@@ -180,6 +180,19 @@ def profiles(finding: Finding) -> Row:
     return found
 
 
+def picture_of(source: Source, opened: Opened, name: str) -> Pixels | None:
+    """The pixels of a frame for a report; None where no image was kept or it cannot be read."""
+    with contextlib.suppress(*UNREADABLE):
+        if source.kind == "recording":
+            return opened.recording.frame(int(name))
+        if source.kind == "images":
+            return mono8(opened.read(name), name)
+        station, _, trigger = name.rpartition(" ")
+        path = Path(source.given) / IMAGES / image_name(station, int(trigger))
+        return mono8(path.read_bytes(), path.name) if path.is_file() else None
+    return None
+
+
 def _trouble(about: Row, words: str) -> Row:
     return about | {"trouble": words, "accept": False, "reasons": [], "symbol_count": 0}
 
@@ -196,4 +209,4 @@ def look(brief: Brief, chunk: Chunk) -> bytes:
         return worker.part(chunk)
 
 
-__all__ = ["DIED", "AuditError", "Worker", "look", "profiles", "regraded"]
+__all__ = ["DIED", "AuditError", "Worker", "look", "picture_of", "profiles", "regraded"]
