@@ -43,7 +43,7 @@ MEASURES = {
         Measure("overall", "overall grade", -1, 0.25, "grade", 1),
         Measure("symbol_contrast", "symbol contrast", -1, 0.03, "symbol_contrast"),
         Measure("cell_contrast", "cell contrast", -1, 0.03, "cell_contrast"),
-        Measure("contrast_uniformity", "modulation of the weakest module", -1, 0.05, "modulation_level"),
+        Measure("contrast_uniformity", "weakest data module", -1, 0.05, "modulation_level"),
         Measure("modulation_grade", "modulation, grade", -1, 0.3, "grade", 1),
         Measure("fixed_pattern_damage_grade", "fixed pattern damage, grade", -1, 0.3, "grade", 1),
         Measure("axial_nonuniformity", "axial non-uniformity", +1, 0.008, "axial_nonuniformity", 3),
@@ -53,11 +53,12 @@ MEASURES = {
         Measure("print_growth_vertical", "print growth, vertical", 0, 0.04),
         Measure("reflectance_max", "lightest reflectance", 0, 0.03),
         Measure("reflectance_min", "darkest reflectance", 0, 0.03),
-        Measure("weakest_column", "weakest column against the others", -1, 0.15),
-        Measure("weakest_row", "weakest row against the others", -1, 0.15),
+        Measure("weakest_column", "weakest column", -1, 0.15),
+        Measure("weakest_row", "weakest row", -1, 0.15),
     )
 }
-"""Everything that is followed. `weakest_column` and `_row`: how far the lowest mean margin lies below the median one."""
+"""Everything that is followed. `contrast_uniformity`: modulation of the weakest data module. `weakest_column` and `_row`: how far
+the lowest mean margin lies below the median one."""
 
 _INFORMATIVE = ("contrast_uniformity", "print_growth_horizontal", "print_growth_vertical", "reflectance_max", "reflectance_min")
 

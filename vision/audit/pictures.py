@@ -243,7 +243,7 @@ def side_by_side(groups: Sequence[tuple[str, Floats]], label: str, limit: float 
                 axes.axvline(limit, color=TONES[Tone.BAD], linewidth=0.8, linestyle=(0, (4, 3)))
         axes.set_yticks(range(len(groups)), [name for name, _ in groups])
         axes.invert_yaxis()
-        axes.set_title(label)
+        figure.suptitle(label, x=0.02, ha="left", fontsize=9, fontweight="bold")
         axes.locator_params(axis="x", nbins=5)
     return to_svg(figure)
 

@@ -1,4 +1,4 @@
-"""The report of an audit as a document: what changed and why first, then how the packs are, the worst of them, and what was compared."""
+"""The report of an audit as a document: what changed and why, then how the packs are, the worst of them, what was compared."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _chapter(name: str, group: Symbols, trends: Sequence[Trend], stories: Sequen
 
 
 def _trend_table(trends: Sequence[Trend]) -> Table:
-    rows = []
+    rows: list[tuple[Cell | str, ...]] = []
     for trend in trends:
         course, digits = trend.course, trend.measure.digits
         tone = Tone.BAD if trend.worse else Tone.GOOD if trend.changed else Tone.MUTED
@@ -166,7 +166,7 @@ def _comparison(names: Sequence[str], groups: Sequence[Symbols], setup: Setup, g
     elif found:
         yield Callout("No difference worth a word", (), Tone.GOOD)
     columns = ("measure", *names)
-    rows = []
+    rows: list[tuple[Cell | str, ...]] = []
     for row in found:
         digits = row.measure.digits
         cells = [f"{mean:.{digits}f} ± {deviation:.{digits}f}" for mean, deviation in zip(row.means, row.deviations, strict=True)]

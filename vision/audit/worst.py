@@ -20,7 +20,8 @@ from vision.report.writer import printable
 
 WORST_COUNT = 20
 _PER_LINE = 4
-_COLUMNS = ["source", "frame", "name", "trouble", "symbol_index", "text", "corners", "grade"]
+_COLUMNS = ["source", "frame", "name", "symbol_index", "text", "serial", "corners", "grade"]
+_NAME_MOST = 24
 
 ACTIONS: dict[str, str] = {
     "dull_substrate": "More light or a cleaner window; a whiter or less glossy substrate; calibrate when the light was changed.",
@@ -68,6 +69,10 @@ def limits_in_words(row: dict[str, Any]) -> str:
     return f"limited by {', '.join(limiting[:3])}{' ...' if len(limiting) > 3 else ''}"
 
 
+def _short(text: str) -> str:
+    return text if len(text) <= _NAME_MOST else f"{text[: _NAME_MOST - 3]}..."
+
+
 def chapter(brief: Brief, folder: Path) -> Iterator[Block]:
     """The worst twenty, four in a line."""
     rows = worst_rows(folder)
@@ -78,7 +83,10 @@ def chapter(brief: Brief, folder: Path) -> Iterator[Block]:
     figures: list[Block] = []
     for row in rows:
         source = brief.sources[row["source"]]
-        label = f"{row['name']}: {row['grade']['formal']} ({row['grade']['letter']}), {limits_in_words(row)}. {row['text'] or ''}"
+        said = row["serial"] or row["text"] or ""
+        label = (
+            f"{_short(row['name'])}: {row['grade']['formal']} ({row['grade']['letter']}), {limits_in_words(row)}. {_short(said)}"
+        )
         pixels = picture_of(source, opened[row["source"]], row["name"])
         if pixels is None:
             figures.append(Paragraph(f"{printable(label)} (no image was kept)", Tone.MUTED))
