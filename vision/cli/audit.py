@@ -61,8 +61,8 @@ def audit(
         check_path(report)
     base: dict[str, Any] = {"standard": standard, "edition": edition, "aperture": aperture}
     base |= {"mm_per_px": mm_per_px, "white": white, "black": black}
-    recipe = _recipe(base, order, symbols, grade_min)
-    other = None if regrade is None else _recipe(*_changed(base, grade_min, regrade, order, symbols))
+    recipe = recipe_of(base, order, symbols, grade_min)
+    other = None if regrade is None else recipe_of(*_changed(base, grade_min, regrade, order, symbols))
     brief = Brief(tuple(open_source(source) for source in sources), recipe, other)
     folder = results or Path("audits") / brief.digest()[:12]
     with _bar() as show:
@@ -91,7 +91,7 @@ def _unreadable(summary: Summary) -> str:
     return f"{count}: {shown}{f'; {more} more, see the report' if more > 0 else ''}"
 
 
-def _recipe(setup: dict[str, Any], order: Path | None, symbols: int | None, grade_min: float) -> Recipe:
+def recipe_of(setup: dict[str, Any], order: Path | None, symbols: int | None, grade_min: float) -> Recipe:
     """As `vision inspect` looks; but nobody is asked whose answer hangs on time, and a number of symbols ends the search."""
     import dataclasses
 
@@ -118,7 +118,7 @@ def _recipe(setup: dict[str, Any], order: Path | None, symbols: int | None, grad
 def _changed(
     setup: dict[str, Any], grade_min: float, words: str, order: Path | None, symbols: int | None
 ) -> tuple[dict[str, Any], Path | None, int | None, float]:
-    """The arguments of `_recipe` with what --regrade changes."""
+    """The arguments of `recipe_of` with what --regrade changes."""
     from vision.config import ConfigError
 
     setup = dict(setup)
