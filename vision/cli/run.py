@@ -21,9 +21,7 @@ def run(
     order: Annotated[Path | None, typer.Option(metavar="ORDER.json", help="what must be on the packs")] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="stop after so many triggers of each station")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="stop after so many seconds")] = None,
-    replay: Annotated[
-        Path | None, typer.Option(metavar="BATCH_OR_RECORDING", help="instead of the cameras; no output moves")
-    ] = None,
+    replay: Annotated[Path | None, typer.Option(metavar="BATCH_OR_RECORDING", help="in place of cameras; no output moves")] = None,
     against: Annotated[Path | None, typer.Option(metavar="BATCH", help="compare the replay of a recording with it")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the last line on stdout is the summary as JSON")] = False,
 ) -> int:
@@ -46,7 +44,7 @@ def run(
     loaded = load_order(order) if order is not None else None
     start_fork_server()  # it loads the kernels while the rest is imported here; not for a call that is wrong anyway
     if replay is not None:
-        return _replay(config, loaded, replay, against, as_json)
+        return _replay(config, loaded, replay, against, frames, seconds, as_json)
     if against is not None:
         raise ConfigError("the call: --against goes with --replay")
     summary = _run(config, loaded, frames, seconds, as_json)
@@ -71,14 +69,22 @@ def _print_summary(summary: Summary) -> None:
     print_summary(summary)
 
 
-def _replay(config: LineConfig, order: Order | None, given: Path, against: Path | None, as_json: bool) -> int:
+def _replay(
+    config: LineConfig,
+    order: Order | None,
+    given: Path,
+    against: Path | None,
+    frames: int | None,
+    seconds: float | None,
+    as_json: bool,
+) -> int:
     """Runs the line on recorded frames and prints what comes out otherwise than it was."""
     from vision.pipeline.replay import differences, prepare_replay
     from vision.results.export import printable
 
     with prepare_replay(config, given, against) as replay:
-        summary = _run(replay.config, order, None, None, as_json)
-        found = differences(replay, Path(summary.results))
+        summary = _run(replay.config, order, frames, seconds, as_json)
+        found = differences(replay, Path(summary.results), whole=frames is None and seconds is None)
     compared = 0 if replay.reference is None else summary.counts.triggered
     if as_json:
         fields = [{**dataclasses.asdict(one), "before": repr(one.before), "after": repr(one.after)} for one in found]

@@ -1,7 +1,7 @@
 """Recorded camera input of a batch through the whole line once more: does it still give the same verdicts?
 
-A replay drives no rejector and touches no results of the line: outputs are simulated, its own results go to a folder of their own, and
-serials count as used within the replay alone.
+A replay drives no rejector and touches no results of the line: outputs are simulated, its own results go to a folder of their own,
+and serials count as used within the replay alone.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from vision.cameras.recorded import COLUMNS, INDEX
+from vision.cameras.recorded import COLUMNS, INDEX, Recording
 from vision.config import LineConfig
 from vision.pipeline.line import StartError
 from vision.results.folder import BATCH_INFO, IMAGES
 from vision.results.reader import open_batch
 from vision.results.schema import image_name
+from vision.types import LINE_REASONS
 
 REPLAYS = "replays"
 """Folder of the results under which each replay has one of its own."""
@@ -66,6 +68,7 @@ def prepare_replay(config: LineConfig, given: Path, against: Path | None = None)
     """
     is_batch = given.is_dir() and ((given / BATCH_INFO).exists() or any(given.glob("*.arrow*")))
     if not is_batch:
+        Recording.open(given).close()  # what is wrong with it is said before anything is made
         reference = None if against is None else open_batch(against)
         yield Replay(_replayed(config, {station.name: given for station in config.stations}, None), {}, 0, reference)
         return
@@ -125,10 +128,13 @@ def _replayed(config: LineConfig, sources: Mapping[str, Path], rate_hz: float | 
     return dataclasses.replace(config, stations=tuple(stations), results=results, unique_within="batch")
 
 
-def differences(replay: Replay, results: Path) -> list[Difference]:
+def differences(replay: Replay, results: Path, whole: bool = True) -> list[Difference]:
     """What came out otherwise, in the order of the reference's rows: its n-th replayed trigger is the replay's trigger n.
 
-    A trigger that one of both has and the other has not is a difference of the field "trigger". Raises ResultsError.
+    A trigger that the line itself failed then (MISSED_DEADLINE and the like) says nothing of the pack and is not compared; one that
+    it fails now is a difference.
+
+    whole: the replay ran to its end: a trigger that only one of both has is a difference ("trigger"). Raises ResultsError.
     """
     if replay.reference is None:
         return []
@@ -140,7 +146,11 @@ def differences(replay: Replay, results: Path) -> list[Difference]:
     found = []
     for before, after in pairs:
         if after not in new:
+            if not whole:
+                continue
             found.append(Difference(*before, "trigger", before[1], None))
+            continue
+        if LINE_REASONS.intersection(old[before]["reasons"]):
             continue
         found += [Difference(*before, *entry) for entry in _compared(old[before], new[after])]
     known = {after for _, after in pairs}
@@ -173,5 +183,5 @@ def _value(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]
             yield f"{path}.count", len(before), len(after)
         for index, pair in enumerate(zip(before, after, strict=False)):
             yield from _value(*pair, f"{path}.{index}")
-    elif before != after and not (before != before and after != after):  # nan is nan
+    elif before != after and not (isinstance(before, float) and isinstance(after, float) and isnan(before) and isnan(after)):
         yield path, before, after
