@@ -14,8 +14,9 @@ from tests.audit.frames import brief_of
 from tests.decode.rendering import draw, modules
 from vision.audit import plan
 from vision.audit.drift import course_of
+from vision.audit.limits import MEASURES, limit_of
 from vision.audit.look import look
-from vision.audit.measures import MEASURES, limit_of, read_symbols
+from vision.audit.measures import read_symbols
 from vision.audit.report import make_report
 from vision.audit.run import part_name, write_part
 from vision.audit.trend import Story, Trend, stories_of, trends_of

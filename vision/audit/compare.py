@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from vision.audit.measures import MEASURES, Measure, Symbols
+from vision.audit.limits import MEASURES, Measure
+from vision.audit.measures import Symbols
 from vision.audit.summary import parts
 
 Floats = npt.NDArray[np.float64]

@@ -11,7 +11,8 @@ from vision.audit import pictures, verifier, worst
 from vision.audit.compare import Beside as Difference
 from vision.audit.compare import Regrading, beside, regrading
 from vision.audit.drift import LEAST_VALUES
-from vision.audit.measures import Symbols, limit_of, read_symbols
+from vision.audit.limits import limit_of
+from vision.audit.measures import Symbols, read_symbols
 from vision.audit.plan import Brief
 from vision.audit.summary import Summary, summarize
 from vision.audit.trend import Story, Trend, stories_of, trends_of

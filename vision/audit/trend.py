@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from vision.audit.drift import Course, course_of
-from vision.audit.measures import MEASURES, Measure, Symbols, limit_of, mean_profiles
+from vision.audit.limits import MEASURES, Measure, limit_of
+from vision.audit.measures import Symbols, mean_profiles
 from vision.audit.schema import PROFILES
 
 Floats = npt.NDArray[np.float64]
