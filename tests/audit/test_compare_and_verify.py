@@ -90,8 +90,6 @@ def test_bias_and_spread_against_a_verifier(frames: Path, tmp_path: Path) -> Non
     out = looked_at(brief, tmp_path / "out")
     seen = pa.concat_tables(parts(out)).to_pylist()
     contrast = {row["text"]: row["grade"]["parameters"]["symbol_contrast"]["value"] for row in seen}
-        row["text"]: row["grade"]["parameters"]["symbol_contrast"]["value"] for row in pa.concat_tables(parts(out)).to_pylist()
-    }
     random = np.random.default_rng(5)
     noise = random.normal(0, 0.01, 12)
     rows: list[dict[str, object]] = [
