@@ -107,7 +107,7 @@ def make_document(requirements: Sequence[Requirement], outcomes: Sequence[Outcom
         mine = Counter(test.outcome for test in tests_of(one, outcomes))
         ran = ", ".join(f"{mine[outcome]} {outcome}" for outcome in OUTCOMES if mine[outcome]) or "not run"
         rows.append((one.id, one.text, Cell(states[one.id], _TONES[states[one.id]]), ran))
-    blocks.append(Table(("id", "requirement", "result", "tests"), tuple(rows)))
+    blocks.append(Table(("id", "requirement", "result", "tests"), tuple(rows), right=(0,)))  # the requirement takes the room
     blocks += [PageBreak(), Heading("Tests by requirement")]
     for one in requirements:
         blocks += [Heading(f"{one.id}: {states[one.id]}", 2), Paragraph(one.text), Table(*_tests(one, outcomes))]
