@@ -31,6 +31,8 @@ STANDING_LEAST = 0.5
 
 _MODULES = ("contrast_uniformity", "modulation_grade", "fixed_pattern_damage_grade", "unused_error_correction")
 
+_MODULE_GRADES = ("modulation", "reflectance_margin", "fixed_pattern_damage", "unused_error_correction", "decode")
+
 EFFECTS = {
     "symbol_contrast": ("reflectance_max", "reflectance_min", "cell_contrast", "weakest_column", "weakest_row"),
     "weakest_column": (*_MODULES, "weakest_row"),
@@ -136,7 +138,7 @@ def _story(folder: Path, source: int, symbols: Symbols, trend: Trend, along: Seq
     cause, why = _cause(name, symbols, before, after, where) if trend.worse else ("", "")
     drop = float(np.nanmean(symbols.values["overall"][before]) - np.nanmean(symbols.values["overall"][after]))
     subject = _subject(name, where)
-    if trend.worse and drop >= 0.05:
+    if trend.worse and min(drop, _own_fall(name, symbols, before, after)) >= 0.05:
         title = f"{drop:.1f} lower than at the beginning: {subject}{f': {why}' if why else ''}"
     else:
         title = f"{subject[0].upper()}{subject[1:]} {_moves(trend)}{f': {why}' if why else ''}"
@@ -146,6 +148,17 @@ def _story(folder: Path, source: int, symbols: Symbols, trend: Trend, along: Seq
     lines += [words for each in (trend, *along) if (words := forecast(each, symbols))]
     about = (name, *(other.measure.name for other in along))
     return Story(title, cause, frame, about, trend.worse, tuple(lines), where)
+
+
+def _own_fall(name: str, symbols: Symbols, before: npt.NDArray[np.bool_], after: npt.NDArray[np.bool_]) -> float:
+    """How far the grades that a measure decides fell: a drift inside the best grade has lowered nothing yet."""
+    module_wise = name.startswith(("weakest_", "print_growth", "contrast_uniformity"))
+    names = _MODULE_GRADES if module_wise else (name.removesuffix("_grade"),)
+    grades = [symbols.grades[each] for each in names if each in symbols.grades and not np.isnan(symbols.grades[each]).all()]
+    if not grades:
+        return 0.0
+    lowest = np.fmin.reduce(grades)
+    return float(np.nanmean(lowest[before]) - np.nanmean(lowest[after]))
 
 
 def _subject(name: str, where: Lines | None) -> str:
