@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DMTX := $(BIN)/python -c 'import pylibdmtx.pylibdmtx'
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fuzz bench lint lock clean
+.PHONY: help setup run test fuzz bench lint qualification lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -43,6 +43,10 @@ lint: setup  ## ruff and mypy
 bench: setup  ## figures of the README's table, kernels and line
 	$(BIN)/python -m pytest bench --benchmark-enable --benchmark-only
 	$(BIN)/python -m bench
+
+qualification: setup  ## qualification.pdf: what is installed, each requirement and the run of its tests
+	-$(BIN)/python -m pytest --junitxml=.qualification.xml
+	$(BIN)/python -m tests.qualification .qualification.xml qualification.pdf
 
 lock:  ## renews .requirements.lock from pyproject.toml
 	$(BIN)/python -m pip install --quiet uv

@@ -138,7 +138,7 @@ class Recording:
         self.close()
 
     def _read(self, name: str, where: str) -> Pixels:
-        return _mono8(_bytes_of(self._path, self._archive, name), where if name in where else f"{where}: {name}")
+        return mono8(_bytes_of(self._path, self._archive, name), where if name in where else f"{where}: {name}")
 
     def _require_size(self, pixels: Pixels, where: str) -> None:
         if pixels.shape != (self.height, self.width):
@@ -154,12 +154,12 @@ def _bytes_of(path: Path, archive: zipfile.ZipFile | None, name: str) -> bytes:
 
 def read_mono8(path: Path) -> Pixels:
     """One image file as (height, width) uint8, read-only; 8-bit colour becomes grey by BT.601. RecordingError naming the file."""
-    pixels = _mono8(_bytes_of(path.parent, None, path.name), str(path))
+    pixels = mono8(_bytes_of(path.parent, None, path.name), str(path))
     pixels.flags.writeable = False
     return pixels
 
 
-def _mono8(data: bytes, where: str) -> Pixels:
+def mono8(data: bytes, where: str) -> Pixels:
     """An encoded image as (height, width) uint8, read-only, by the rule above."""
     try:
         # Whole WebP files of one pixel have 30 bytes, and OpenCV asks for 32 of any: what follows the file's own end is not read.
@@ -179,6 +179,11 @@ def _mono8(data: bytes, where: str) -> Pixels:
     pixels = np.ascontiguousarray(image)
     pixels.flags.writeable = False
     return pixels
+
+
+def is_lossy(data: bytes) -> bool:
+    """Whether an encoded image went through a lossy compression (JPEG, WebP), by its first bytes and not by its name."""
+    return data.startswith(b"\xff\xd8\xff") or (data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8 ")
 
 
 def _plain_images(path: Path, names: set[str]) -> list[_Entry]:

@@ -1,9 +1,11 @@
 """Errors that are the user's to mend: each says in one line which file, key or device, and what was expected."""
 
+from vision.audit.sources import AuditError
 from vision.cameras.camera import CameraError
 from vision.config import ConfigError
 from vision.content.order import OrderError
 from vision.pipeline.line import StartError
+from vision.report.writer import ReportError
 from vision.results.folder import ResultsError
 
-EXPECTED = (CameraError, ConfigError, OrderError, ResultsError, StartError)
+EXPECTED = (AuditError, CameraError, ConfigError, OrderError, ReportError, ResultsError, StartError)

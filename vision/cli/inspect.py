@@ -47,7 +47,7 @@ def inspect(
 
     Example: vision inspect pack.png --mm-per-px 0.03 --json
     """
-    from vision.cameras.recorded import read_mono8
+    from vision.cameras.recorded import is_lossy, read_mono8
     from vision.cli import debug_picture as drawing
     from vision.config import ConfigError
     from vision.content.order import load_order
@@ -58,7 +58,7 @@ def inspect(
     from vision.inspection import inspect as inspect_frame
     from vision.types import Frame
 
-    _require_known(standard, edition)
+    require_known(standard, edition)
     if debug_picture is not None and len(images) > 1:
         raise ConfigError(f"--debug-picture {debug_picture}: {len(images)} images are given, expected one")
     try:
@@ -74,7 +74,8 @@ def inspect(
             if not path.is_file():
                 raise ConfigError(f"{path}: no such file, expected an image")
             frame = Frame(read_mono8(path))
-            warnings = (LOSSY,) if is_lossy(path) else ()
+            with path.open("rb") as file:
+                warnings = (LOSSY,) if is_lossy(file.read(16)) else ()
             if path == images[0]:  # loads the kernels from their cache and starts libdmtx's process: not this image's time
                 inspect_frame(frame, recipe, work, warnings=warnings)
             trials = Trials()
@@ -97,7 +98,7 @@ def inspect(
     return 0
 
 
-def _require_known(standard: str, edition: str) -> None:
+def require_known(standard: str, edition: str) -> None:
     """Raises ConfigError in one line for a standard or an edition that is not graded by."""
     from vision.config import ConfigError
     from vision.grade.scales import EDITIONS
@@ -120,13 +121,6 @@ def _recipe(order: Order | None, search: Search, setup: Setup, symbols: int | No
     # Without a number to stop at, the search has the budget of one symbol: give it that of all.
     search = dataclasses.replace(recipe.search, effort=recipe.search.effort * (wanted or 1))
     return dataclasses.replace(recipe, search=search, symbols_per_frame=wanted, decode_only=decode_only)
-
-
-def is_lossy(path: Path) -> bool:
-    """Whether an image file went through a lossy compression (JPEG, WebP), by its first bytes and not by its name."""
-    with path.open("rb") as file:
-        head = file.read(16)
-    return head.startswith(b"\xff\xd8\xff") or (head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8 ")
 
 
 def _progress(images: list[Path]) -> Iterator[Path]:

@@ -81,6 +81,7 @@ def plain(inspectors: int, status: Status) -> str:
         f"{status.inspectors_ready} of {inspectors} inspectors" if status.inspectors_ready < inspectors else "",
         f"images not kept {status.images_dropped}" if status.images_dropped else "",
         printable(status.trouble),
+        *(f"print drifts: {printable(words)}" for words in status.print_warnings),
     ]
     return "  ".join(word for word in words if word)
 
@@ -123,6 +124,7 @@ def picture(name: str, inspectors: int, status: Status) -> RenderableType:
     parts: list[RenderableType] = [head, Text(_STATES.get(status.state, ""), "dim"), numbers]
     if status.trouble:
         parts += [Text(), Text(printable(status.trouble), style="bold yellow")]
+    parts += [Text(f"print drifts: {printable(words)}", style="yellow") for words in status.print_warnings]
     parts += [Text(), _reasons(status), Text("Ctrl-C stops the line", style="dim")]
     return Group(*parts)
 
@@ -170,6 +172,8 @@ def print_summary(summary: Summary) -> None:
             print(f"PLC of {station}: was told to pass {account.get('told_pass')}, to reject {account.get('told_reject')}")
     if summary.images_dropped:
         print(f"{summary.images_dropped} images not kept (disk too slow or limit reached)")
+    for words in summary.print_warnings:
+        print(f"print drifts: {printable(words)}")
     if summary.trouble:
         print(f"{summary.state}: {printable(summary.trouble)}")
     print(f"results: {summary.results}")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from vision.audit.spc import Charts
 from vision.config import LineConfig
 from vision.pipeline import actions as do
 from vision.pipeline.actions import Action
@@ -37,6 +38,7 @@ from vision.pipeline.pool import SlotOwners
 from vision.pipeline.process import Child
 from vision.pipeline.stats import LatencyHistogram, RateMeter
 from vision.types import Reason, Record
+from vision.verdict.recipe import Recipe
 
 log = logging.getLogger("line")
 
@@ -63,7 +65,9 @@ class Dispatch:
     claim: see Ledger. overrun: in words, when more rows wait for the recorder than may; empty else. last_frame_id: by station.
     """
 
-    def __init__(self, config: LineConfig, crew: Crew, claim: Callable[[Sequence[str]], tuple[Reason, ...]]) -> None:
+    def __init__(
+        self, config: LineConfig, crew: Crew, claim: Callable[[Sequence[str]], tuple[Reason, ...]], recipes: Sequence[Recipe]
+    ) -> None:
         self._names = tuple(station.name for station in config.stations)
         self._inspector_count = config.inspectors
         self._slot_count = config.slots
@@ -81,6 +85,7 @@ class Dispatch:
         ]
         self._written_ns: int | None = None  # rows were sent then, and nothing heard of them yet
         self.last_frame_id: list[int | None] = [None] * len(self._names)
+        self._charts = [Charts(r.setup.standard, r.setup.edition, r.grade_min) for r in recipes]
         self.latency = LatencyHistogram()
         self.rate = RateMeter()
         self.inspect_cpu_ns = 0
@@ -124,11 +129,30 @@ class Dispatch:
     def on_inspected(self, child: Child, message: Inspected) -> None:
         self.owners.give(self.ledger.slot_of(child.index), "ledger")
         self.inspect_cpu_ns += message.cpu_ns
+        self._follow(message)
         now_ns = time.monotonic_ns()
         actions = self.ledger.inspected(
             child.index, message.key, message.reasons, message.serials, message.symbols, message.inspect_ns, now_ns
         )
         self._carry_out(actions)
+
+    def _follow(self, message: Inspected) -> None:
+        """Into the control charts; a warning that begins stands in the row of the pack that it begins with."""
+        station, _ = message.key
+        begun = self._charts[station].add(message.measured)
+        entry = self.ledger.entries.get(message.key)
+        if begun and entry is not None:
+            entry.record.detail = f"print drifts: {'; '.join(begun)}"
+            log.warning("%s: print drifts: %s", self._names[station], "; ".join(begun))
+
+    @property
+    def print_warnings(self) -> tuple[str, ...]:
+        """What the control charts warn of now, with the station where there are several."""
+        return tuple(
+            words if len(self._names) == 1 else f"{name}: {words}"
+            for name, charts in zip(self._names, self._charts, strict=True)
+            for words in charts.warnings
+        )
 
     def on_ack(self, child: Child, message: Ack) -> None:
         now_ns = time.monotonic_ns()

@@ -7,6 +7,7 @@ import time
 import cv2
 import numpy as np
 
+from vision.audit.spc import measured
 from vision.inspection import Workspace, inspect
 from vision.pipeline.messages import Inspect, Inspected, Leave, Ready
 from vision.pipeline.pool import FramePool
@@ -51,6 +52,7 @@ def _inspect_slot(message: Inspect, pool: FramePool, generations, recipes: tuple
     symbols = symbol_rows(inspection.findings)
     if int(generations[message.slot]) != message.generation:
         raise StaleSlot(f"slot {message.slot} was overwritten during its inspection")
+    followed = measured(inspection.findings)
     cpu_ns = time.thread_time_ns() - begin_cpu_ns
     serials = tuple(f.content.serial for f in inspection.findings if f.content is not None and f.content.serial)
-    return Inspected(message.key, inspection.verdict.reasons, serials, symbols, time.monotonic_ns() - begin_ns, cpu_ns)
+    return Inspected(message.key, inspection.verdict.reasons, serials, symbols, time.monotonic_ns() - begin_ns, cpu_ns, followed)

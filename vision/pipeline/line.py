@@ -78,7 +78,7 @@ class Line:
         self._names = tuple(station.name for station in config.stations)
         self.pool = FramePool(CONTEXT, config.slots, [source.shape for source in sources])
         self.crew = Crew(config.restart_count, config.restart_window_s, batch.logs)
-        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all)
+        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all, recipes)
         self.ledger = self.dispatch.ledger
         self.trouble: dict[str, str] = {}  # what is wrong now, by who; empty = ready
         self._ended = [False] * len(self._names)
@@ -353,6 +353,7 @@ class Line:
             output_healthy=not any(who.startswith("output") for who in self.trouble),
             trouble="; ".join(self.trouble.values()),
             images_dropped=self.dispatch.images_dropped,
+            print_warnings=self.dispatch.print_warnings,
         )
 
     def _summary(self, cpu: dict[str, float]) -> Summary:
@@ -369,5 +370,6 @@ class Line:
             images_dropped=self.dispatch.images_dropped,
             state="FAULT" if self._fatal or self.crew.exhausted else "STOPPED",
             trouble=self._fatal or "; ".join(self.trouble.values()),
+            print_warnings=self.dispatch.print_warnings,
             cpu_ms_per_frame={**per_frame, "inspect": round(inspecting * 1e3 / frames, 3)},
         )

@@ -102,7 +102,10 @@ class Inspect(NamedTuple):
 
 
 class Inspected(NamedTuple):
-    """What was found. serials: of the symbols, in reading order; symbols: rows for the results, pickled, relayed unopened."""
+    """What was found. serials: of the symbols, in reading order; symbols: rows for the results, pickled, relayed unopened.
+
+    measured: what the control charts follow (vision.audit.spc).
+    """
 
     key: Key
     reasons: tuple[Reason, ...]
@@ -110,6 +113,7 @@ class Inspected(NamedTuple):
     symbols: bytes
     inspect_ns: int
     cpu_ns: int = 0
+    measured: tuple[float, ...] = ()
 
 
 # --- line <-> rejector --------------------------------------------------------------------------------------------------------

@@ -102,6 +102,7 @@ class Status:
     output_healthy: bool
     trouble: str
     images_dropped: int
+    print_warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -117,6 +118,7 @@ class Summary:
     state: str = "STOPPED"
     trouble: str = ""
     plc: dict[str, Any] | None = None
+    print_warnings: tuple[str, ...] = ()
     cpu_ms_per_frame: dict[str, float] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
@@ -137,5 +139,6 @@ class Summary:
             "state": self.state,
             "trouble": self.trouble,
             "plc": self.plc,
+            "print_warnings": list(self.print_warnings),
             "cpu_ms_per_frame": self.cpu_ms_per_frame,
         }
