@@ -180,11 +180,11 @@ class Pool:
         return Reason.BLOCKED_SERIAL if State(held[0][0]) in INVALIDATED else Reason.DUPLICATE_SERIAL
 
     def set_back(self, product: str, batch: str, serials: Iterable[str]) -> int:
-        """Commissioned becomes Encoded: their packs were rejected after all. Those in another state stay; how many were set back."""
+        """Commissioned becomes Encoded: their packs were rejected after all. How many were; those in another state stay."""
         return self._change(product, serials, State.ENCODED, f"s.state = {int(State.COMMISSIONED)}", batch)
 
     def mark_encoded(self, product: str, batch: str, serials: Iterable[str]) -> int:
-        """Allocated becomes Encoded: seen on packs that were rejected. Those in another state stay; how many were marked."""
+        """Allocated becomes Encoded: seen on packs that were rejected. How many were; those in another state stay."""
         return self._change(product, serials, State.ENCODED, f"s.state = {int(State.ALLOCATED)}", batch)
 
     def _change(self, product: str, serials: Iterable[str], to: State, condition: str, batch: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -31,7 +31,7 @@ INSERT INTO counters (name, value) VALUES ('blocks', 0) ON CONFLICT (name) DO NO
 
 
 class PostgresqlDatabase:
-    """See vision.serials.pool.Database. url: postgresql://USER[:PASSWORD]@HOST[:PORT]/DATABASE; PGPASSWORD stands in for a password.
+    """See vision.serials.pool.Database. url: postgresql://USER[:PASSWORD]@HOST[:PORT]/DATABASE; else PGPASSWORD is the password.
 
     A connection that broke is made anew by the next transaction.
     """
@@ -91,10 +91,8 @@ class PostgresqlDatabase:
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            try:
+            with suppress(self._pg.InterfaceError, OSError):
                 connection.close()
-            except (self._pg.InterfaceError, OSError):
-                pass
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

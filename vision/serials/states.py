@@ -49,7 +49,7 @@ TRANSITIONS: Mapping[State, frozenset[State]] = {
     State.UNALLOCATED: frozenset({State.ALLOCATED, State.SN_INVALID}),
     # Printed, or returned unused. Commissioned without a stop at Encoded: the line sees print and check as one.
     State.ALLOCATED: frozenset({State.UNALLOCATED, State.ENCODED, State.COMMISSIONED, State.LABEL_SCRAPPED, State.SN_INVALID}),
-    # Printed, and its pack not accepted (yet): reworked, thrown away, taken as a sample, or back to the pool with its print destroyed.
+    # Printed, and its pack not accepted (yet): reworked, thrown away, a sample, or back to the pool with its print destroyed.
     State.ENCODED: frozenset(
         {State.COMMISSIONED, State.LABEL_SCRAPPED, State.LABEL_SAMPLED, State.UNALLOCATED, State.ALLOCATED, State.SN_INVALID}
     ),
