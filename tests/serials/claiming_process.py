@@ -1,6 +1,6 @@
 """A line that claims serials as fast as it can, for the test with two of them: `claiming_process URL BATCH LISTED SEED`.
 
-Waits for a line on stdin, claims S0 .. S399 in an order of its own, one group each, then writes what it got.
+Waits for a line on stdin, claims S0 .. S149 in an order of its own, one group each, then writes what it got.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from vision.serials.pool import PoolBusy
 
 
 def main(url: str, batch: str, listed: bool, seed: int) -> None:
-    serials = [f"S{number}" for number in range(400)]
+    serials = [f"S{number}" for number in range(150)]
     random.Random(seed).shuffle(serials)
     with open_pool(url) as pool:
         print("ready", flush=True)

@@ -97,14 +97,12 @@ def pool_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     server = request.getfixturevalue("postgresql_url")
     import pg8000.dbapi
 
-    name = f"pool_{abs(hash(str(tmp_path)))}"
-    _, rest = server.split("//")
-    host, port = rest.split("@")[1].split(":")
-    connection = pg8000.dbapi.connect("line", host, "postgres", int(port), "secret")
-    connection.autocommit = True
-    connection.cursor().execute(f"CREATE DATABASE {name}")
-    connection.close()
-    return f"{server}/{name}"
+    host, port = server.split("@")[1].split(":")
+    with closing(pg8000.dbapi.connect("line", host, "postgres", int(port), "secret")) as connection:
+        connection.cursor().execute("DROP SCHEMA public CASCADE")
+        connection.cursor().execute("CREATE SCHEMA public")
+        connection.commit()
+    return f"{server}/postgres"
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def test_nothing_is_half_loaded(pool: Pool, serials: list[str], words: str) -> N
     with pytest.raises(PoolError, match=words):
         pool.load(GTIN, serials, State.ALLOCATED, "L2/other")
     assert pool.counts(GTIN) == {State.ALLOCATED: 1}
-    with pytest.raises(PoolError, match="is Allocated already|stands twice"):
+    with pytest.raises(PoolError, match=r"is Allocated already|stands twice"):
         pool.load(GTIN, serials)
     assert pool.claim(GTIN, BATCH, [["A"]], listed=True) == [()]
 
@@ -123,7 +123,7 @@ def test_a_move_is_for_all_or_none(pool: Pool) -> None:
     pool.load(GTIN, ["O"], State.COMMISSIONED, "L2/other")
     with pytest.raises(PoolError, match=r"serial 'X' of product \d+: not in the pool"):
         pool.move(GTIN, ["A", "X"], State.SAMPLED)
-    with pytest.raises(PoolError, match="serial 'O' .* does not belong to batch"):
+    with pytest.raises(PoolError, match=r"serial 'O' .* does not belong to batch"):
         pool.move(GTIN, ["A", "O"], State.SAMPLED, BATCH)
     assert pool.counts(GTIN) == {State.COMMISSIONED: 3}
     assert len(pool.move(GTIN, ["A", "A", "O"], State.SAMPLED)) == 2
