@@ -30,7 +30,8 @@ class BatchInfo:
     """What a batch rests on; written once, before its first row, and covered by the chain of seals.
 
     order: name of the order, "" where the line ran without one. start_utc: ISO 8601 with offset.
-    hashes: sha256 by what was hashed: "recipe", "order", "calibration", "config".
+    hashes: sha256 by what was hashed: "recipe", "order", "calibration", "config". files: sha256 of the files that stand beside
+    batch.json from the start (the order and its serials). pool: where its serials are, without a password; "" = none.
     """
 
     line: str
@@ -40,6 +41,8 @@ class BatchInfo:
     gtin: str = ""
     lot: str = ""
     hashes: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    pool: str = ""
 
     def provenance(self) -> dict[str, str]:
         """What every file of the batch says it rests on: software version and hashes."""
