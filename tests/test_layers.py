@@ -19,6 +19,7 @@ LAYERS = [
     ("vision.inspection",),
     ("vision.cameras", "vision.reject", "vision.results", "vision.serials"),
     ("vision.config",),
+    ("vision.batch",),
     ("vision.audit", "vision.trace"),
     ("vision.pipeline",),
     ("vision.cli",),

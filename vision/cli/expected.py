@@ -5,5 +5,6 @@ from vision.config import ConfigError
 from vision.content.order import OrderError
 from vision.pipeline.line import StartError
 from vision.results.folder import ResultsError
+from vision.serials.pool import PoolError
 
-EXPECTED = (CameraError, ConfigError, OrderError, ResultsError, StartError)
+EXPECTED = (CameraError, ConfigError, OrderError, PoolError, ResultsError, StartError)

@@ -1,7 +1,7 @@
 """Many serials in little memory: a sorted array of their bytes, 20 per serial, searched by halves.
 
-Ten million serials take 200 MB, against 1.3 GB as a set of str; a look-up takes some microseconds and is exact (no hashes). Which of
-them were used is not known here (see serials).
+Ten million serials take 200 MB, against 1.3 GB as a set of str; a look-up takes some microseconds and is exact (no hashes).
+Which of them were used is not known here (see serials).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class SerialSet(Set[str]):
         return f"SerialSet({len(self)} serials)"
 
     @classmethod
-    def _from_iterable(cls, it: Iterable[Any]) -> SerialSet:
+    def _from_iterable(cls, it: Iterable[Any]) -> SerialSet:  # type: ignore[override]
         return cls.of(it)
 
     def digest_into(self, digest: hashlib._Hash) -> None:

@@ -1,7 +1,8 @@
 """Which serials are still to come: the line's memory of an order, for one single-threaded process.
 
 Only packs that are accepted claim their serial; the records of the batch rebuild the memory after a restart. Where the batch draws
-on a pool (vision.serials), the recorder claims there once more before a row says accept: this index keeps that from being asked in vain.
+on a pool (vision.serials), the recorder claims there once more before a row says accept: this index keeps that from being
+asked in vain.
 """
 
 from __future__ import annotations

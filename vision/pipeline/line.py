@@ -78,7 +78,7 @@ class Line:
         self._names = tuple(station.name for station in config.stations)
         self.pool = FramePool(CONTEXT, config.slots, [source.shape for source in sources])
         self.crew = Crew(config.restart_count, config.restart_window_s, batch.logs)
-        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all)
+        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all, batch.last_triggers)
         self.ledger = self.dispatch.ledger
         self.trouble: dict[str, str] = {}  # what is wrong now, by who; empty = ready
         self._ended = [False] * len(self._names)

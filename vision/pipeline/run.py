@@ -12,6 +12,7 @@ from pathlib import Path
 
 from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
 
+from vision.batch.life import open_batch_of
 from vision.cameras.camera import CameraError
 from vision.config import LineConfig
 from vision.content.order import Order
@@ -21,6 +22,7 @@ from vision.pipeline.line import Line, StartError
 from vision.pipeline.plc_process import PlcProcess
 from vision.pipeline.sources import prepare_sources
 from vision.pipeline.stats import Status, Summary
+from vision.results.folder import ResultsError
 
 log = logging.getLogger("line")
 
@@ -40,10 +42,15 @@ def run_line(
     Raises StartError or ResultsError, one line, when it cannot start; nothing half-started stays then.
     """
     start_fork_server()
+    ordered = open_batch_of(config.results, config.name)
+    if ordered is not None:
+        if order is not None and order.digest() != ordered.order.digest():
+            raise ResultsError(f"{ordered.folder}: is open for order {ordered.order.order!a}: end it before another order is run")
+        order = ordered.order
     recipes = [station.recipe.recipe(order) for station in config.stations]
     with ExitStack() as stack:
         # The batch first, for its lock: a start that is refused must not touch what the line that runs lives on.
-        batch = Batch(config, order, recipes)
+        batch = Batch(config, order, recipes, ordered=ordered)
         stack.callback(batch.release)
         not_running = stack.enter_context(ExitStack())
         not_running.callback(batch.abandon)

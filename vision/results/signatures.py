@@ -22,8 +22,8 @@ SIGNATURES = "signatures.jsonl"
 def sign(folder: Path, name: str, meaning: str, files: Sequence[str] = ()) -> dict[str, Any]:
     """Signs a batch that ended; gives the signature. Raises ResultsError, one line.
 
-    name: of the person. meaning: what the signature says ("batch record reviewed", "released"). files: names in the batch folder that
-    are signed with it.
+    name: of the person. meaning: what the signature says ("batch record reviewed", "released"). files: names in the batch
+    folder that are signed with it.
     """
     for key, text in (("name", name), ("meaning", meaning)):
         if not text.strip() or not text.isprintable() or len(text) > 200:

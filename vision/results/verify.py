@@ -31,8 +31,8 @@ class Examination:
 
     problems: one line each, what is not as sealed or not as it must be. notes: true, and worth knowing, but no fault (an
     open file, an amendment in a later file, images dropped at their cap). rows, accepted: after folding. missing: triggers
-    without a row between the first and the last, by station. closed: the batch ended in order. head: hash of seal.jsonl. signed: files
-    that a signature covers.
+    without a row between the first and the last, by station. closed: the batch ended in order. head: hash of seal.jsonl.
+    signed: files that a signature covers.
     """
 
     problems: list[str] = field(default_factory=list)
@@ -225,7 +225,9 @@ def _examine_signatures(folder: Path, found: Examination) -> None:
         if entry.get("head") != found.head:
             found.problems.append(f"{SIGNATURES}: line {number} was given for another head than this batch's")
         head = entry.get("operations")
-        if head and not (0 < int(head["lines"]) <= len(operations) and sha256(operations[int(head["lines"]) - 1]) == head["sha256"]):
+        if head and not (
+            0 < int(head["lines"]) <= len(operations) and sha256(operations[int(head["lines"]) - 1]) == head["sha256"]
+        ):
             found.problems.append(f"{SIGNATURES}: line {number} was given for other operations than those of {OPERATIONS}")
         for name, expected in dict(entry.get("files", {})).items():
             if not (folder / Path(name).name).is_file():

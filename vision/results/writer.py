@@ -88,6 +88,11 @@ class BatchWriter:
             self._known[key] = (record.revision, record.accept)
             self._pending.append(record)
 
+    def verdict(self, station: str, trigger: int) -> bool | None:
+        """Whether the row of a recent trigger, taken or on the disk already, accepts; None where there is none."""
+        known = self._known.get((station, trigger)) or self._former.get((station, trigger))
+        return None if known is None else known[1]
+
     def commit(self) -> list[Ack]:
         """Puts all appended records on the disk and gives back what is safe there now.
 

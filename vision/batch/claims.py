@@ -1,0 +1,51 @@
+"""The pool as the recorder sees it: a serial is claimed before its row says accept, and given back when the pack is rejected
+after all.
+
+Held by the recorder process alone; which packs come to this point is the line's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from vision.serials.pool import Pool
+from vision.serials.states import State
+from vision.types import Reason, Record
+
+
+class Claims:
+    """Claims of one batch. product: GTIN or PPN. batch: its name in the pool. listed: the order lists its serials."""
+
+    def __init__(self, pool: Pool, product: str, batch: str, listed: bool) -> None:
+        self._pool = pool
+        self._product = product
+        self._batch = batch
+        self._listed = listed
+
+    def claim(self, records: Sequence[Record]) -> None:
+        """Commissions the serials of the records that accept; one that may not have them becomes a reject and says why.
+
+        Raises PoolError (PoolBusy where trying again may help); then no record was changed.
+        """
+        accepting = [record for record in records if record.accept and record.serials]
+        if not accepting:
+            return
+        groups = [record.serials for record in accepting]
+        answers = self._pool.claim(self._product, self._batch, groups, self._listed)
+        for record, reasons in zip(accepting, answers, strict=True):
+            if reasons == (Reason.DUPLICATE_SERIAL,) and self._all_ours(record.serials):
+                continue
+            record.reasons = reasons
+
+    def _all_ours(self, serials: Sequence[str]) -> bool:
+        """The line lets no serial of its batch come here twice: one that is ours already was claimed by a recorder that died."""
+        entries = [self._pool.entry(self._product, serial) for serial in serials]
+        return len(set(serials)) == len(serials) and all(
+            entry is not None and entry.state is State.COMMISSIONED and entry.batch == self._batch for entry in entries
+        )
+
+    def give_back(self, records: Sequence[Record]) -> None:
+        """The serials of amendments: their packs were never passed. Call when the rows are durable. Raises PoolError."""
+        serials = [serial for record in records if record.revision > 0 for serial in record.serials]
+        if serials:
+            self._pool.set_back(self._product, self._batch, serials)
