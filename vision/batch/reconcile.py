@@ -3,8 +3,8 @@
     allocated = commissioned + scrapped + sampled + destroyed + returned + unexplained       (unexplained = 0)
     triggers  = accepted + rejected + removed by hand;   rejects signalled = rejects confirmed
 
-Each side is counted on its own: what was allocated comes from the start of the batch, the states from the pool, what packs bear from
-the rows, the last trigger of each station from its numbering, the confirmation from people who counted the reject bin.
+Each side is counted on its own: what was allocated comes from the start of the batch, the states from the pool, what packs
+bear from the rows, the last trigger of each station from its numbering, the confirmation from people who counted the reject bin.
 """
 
 from __future__ import annotations
@@ -86,13 +86,15 @@ def _count_serials(result: Reconciliation, batch: OrderedBatch, pool: Pool, oper
     counts = pool.counts(batch.product, batch.name)
     for term, states in _TERMS.items():
         setattr(result, term, sum(counts.get(state, 0) for state in states))
-    given_back = sum(int(operation.get("returned", 0)) for operation in operations)
-    result.returned = given_back + counts.get(State.ALLOCATED, 0)  # never printed as far as anybody saw: goes back at the end
+    ends = [operation for operation in operations if operation["what"] == "end"]
+    given_back = sum(int(operation["returned"]) for operation in ends)
+    result.returned = given_back if ends else counts.get(State.ALLOCATED, 0)  # never seen on a pack: goes back at the end
     printed = [serial for serial, _ in pool.of_batch(batch.product, batch.name, State.ENCODED)]
     result.unexplained = len(printed)
     result.unexplained_serials = [f"{serial!a} was printed, and its pack was rejected" for serial in printed[:100]]
     allocated = next((operation.get("allocated") for operation in operations if operation["what"] == "start"), None)
-    result.allocated = sum(counts.values()) + given_back if allocated is None else int(allocated)
+    unlisted = sum(counts.values()) + (given_back if ends else 0)
+    result.allocated = unlisted if allocated is None else int(allocated)
 
 
 def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: list[dict[str, Any]]) -> None:

@@ -108,4 +108,6 @@ def settle(batch: OrderedBatch, pool: Pool, journal: Journal | None = None) -> S
             moved += 1
         else:
             contradictions.append(f"serial {serial!a} is {entry.state.label}, its last operation says {state.label}")
+    if any(operation["what"] == "release" for operation in read_operations(batch.folder)):
+        moved += pool.move_all(product, name, State.COMMISSIONED, State.RELEASED)
     return Settled(sum(not a for a in answers), back, encoded, moved, tuple(contradictions))

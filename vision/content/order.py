@@ -216,6 +216,20 @@ def _serials(path: Path, given: object) -> SerialSet | None:
     )
 
 
+def load_serials(file: Path) -> SerialSet:
+    """The serials of a CSV file with one column. Raises OrderError naming file, row and rule; then nothing was taken."""
+    try:
+        plain = lines_of(file.read_bytes())
+    except OSError as error:
+        raise OrderError(f"{file}: cannot be read: {error.strerror or error}") from None
+    if plain is not None and len(plain) <= COUNT_MAX:
+        return plain
+    serials = _collect(_rows(file, file))
+    if not serials:
+        raise OrderError(f"{file}: row 1: no serial, expected one in each row")
+    return serials
+
+
 def _rows(path: Path, file: Path) -> Iterator[tuple[str, object]]:
     """Place and serial of each row of a CSV file with one column; a first row `serial` is its heading."""
     try:

@@ -316,8 +316,13 @@ class Line:
             str(self.batch.logs),
             self.ledger.last_trigger[station],
             self.dispatch.last_frame_id[station],
-            self._frame_limit,
+            self._trigger_limit(station),
         )
+
+    def _trigger_limit(self, station: int) -> int | None:
+        """The last trigger of this run: earlier runs of the batch count, frames asked for are of this one."""
+        before = self.batch.last_triggers[station] if self.batch.last_triggers else 0
+        return None if self._frame_limit is None else before + self._frame_limit
 
     def _rejector_arguments(self, station: int) -> Callable[[], Sequence[Any]]:
         return lambda: (

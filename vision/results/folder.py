@@ -25,6 +25,10 @@ class ResultsError(Exception):
     """One line: which file or folder of the results, and what is wrong with it."""
 
 
+class LineBusy(ResultsError):
+    """Another process runs the line of this folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchInfo:
     """What a batch rests on; written once, before its first row, and covered by the chain of seals.
@@ -115,7 +119,7 @@ def lock_line(results: Path, line: str) -> LineLock:
     except BlockingIOError:
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
         os.close(descriptor)
-        raise ResultsError(f"{folder}: another line runs on this folder (process {holder or 'unknown'})") from None
+        raise LineBusy(f"{folder}: another line runs on this folder (process {holder or 'unknown'})") from None
     except OSError as error:
         if descriptor >= 0:
             os.close(descriptor)

@@ -17,6 +17,8 @@ from vision.results.operations import is_open, operations_head, utc_now
 from vision.results.seal import SEALS, file_sha256, head
 
 SIGNATURES = "signatures.jsonl"
+REPORTS = "reports"
+"""Folder in a batch for its reports; signatures name them as reports/NAME."""
 
 
 def sign(folder: Path, name: str, meaning: str, files: Sequence[str] = ()) -> dict[str, Any]:

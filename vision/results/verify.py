@@ -19,7 +19,7 @@ from vision.results.folder import BATCH_INFO, IMAGES, ResultsError, read_batch_i
 from vision.results.operations import OPERATIONS
 from vision.results.reader import fold, read_rows
 from vision.results.seal import HEAD, IMAGE_LIST, SEALS, file_sha256, head_text
-from vision.results.signatures import SIGNATURES
+from vision.results.signatures import REPORTS, SIGNATURES
 from vision.results.stream import StreamReader
 
 _COLUMNS = ["accept", "reasons", "evidence"]
@@ -32,7 +32,7 @@ class Examination:
     problems: one line each, what is not as sealed or not as it must be. notes: true, and worth knowing, but no fault (an
     open file, an amendment in a later file, images dropped at their cap). rows, accepted: after folding. missing: triggers
     without a row between the first and the last, by station. closed: the batch ended in order. head: hash of seal.jsonl.
-    signed: files that a signature covers.
+
     """
 
     problems: list[str] = field(default_factory=list)
@@ -42,7 +42,6 @@ class Examination:
     missing: dict[str, int] = field(default_factory=dict)
     closed: bool = False
     head: str = ""
-    signed: set[str] = field(default_factory=set)
 
 
 def verify(folder: Path) -> list[str]:
@@ -230,15 +229,15 @@ def _examine_signatures(folder: Path, found: Examination) -> None:
         ):
             found.problems.append(f"{SIGNATURES}: line {number} was given for other operations than those of {OPERATIONS}")
         for name, expected in dict(entry.get("files", {})).items():
-            if not (folder / Path(name).name).is_file():
+            path = folder / name
+            if ".." in Path(name).parts or not path.is_file():
                 found.problems.append(f"{name}: missing, and signed in line {number} of {SIGNATURES}")
-            elif file_sha256(folder / Path(name).name) != expected:
+            elif file_sha256(path) != expected:
                 found.problems.append(f"{name}: changed since it was signed in line {number} of {SIGNATURES}")
-    found.signed = {name for entry in entries for name in entry.get("files", {})}
 
 
 def _examine_names(folder: Path, named: set[str], found: Examination) -> None:
-    known = {BATCH_INFO, SEALS, HEAD, IMAGES, OPERATIONS, SIGNATURES, "logs"} | named | found.signed
+    known = {BATCH_INFO, SEALS, HEAD, IMAGES, OPERATIONS, SIGNATURES, REPORTS, "logs"} | named
     for entry in sorted(folder.iterdir()):
         if entry.name in known or entry.suffix in (".arrow", ".arrows"):
             continue

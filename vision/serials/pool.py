@@ -13,7 +13,7 @@ lines that claim a serial at the same instant, exactly one gets it. States and m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
@@ -199,9 +199,17 @@ class Pool:
 
     # --- operations ---------------------------------------------------------------------------------------------------------
 
-    def move(self, product: str, serials: Iterable[str], to: State, batch: str | None = None) -> list[tuple[str, State]]:
+    def move(
+        self,
+        product: str,
+        serials: Iterable[str],
+        to: State,
+        batch: str | None = None,
+        journal: Callable[[list[tuple[str, State]]], object] = lambda moved: None,
+    ) -> list[tuple[str, State]]:
         """Brings serials into another state, all or none; gives each with its former state.
 
+        journal: called with them before the move counts; what it raises undoes the move.
         batch: they must belong to it, None = any. PoolError names the first that is not there, not of the batch, or in a state that
         does not allow the move.
         """
@@ -228,7 +236,9 @@ class Pool:
             self._database.run(
                 f"UPDATE serials SET state = ?{leaves} WHERE product = ? AND serial IN (SELECT serial FROM given)", int(to), ids
             )
-        return [(serial, State(state)) for serial, state, _ in found]
+            moved = [(serial, State(state)) for serial, state, _ in found]
+            journal(moved)
+        return moved
 
     def move_all(self, product: str, batch: str, former: State, to: State) -> int:
         """Brings all serials of a batch that stand in one state into another (unused ones back to the pool); their count."""
