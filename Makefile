@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DMTX := $(BIN)/python -c 'import pylibdmtx.pylibdmtx'
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench lint lock clean
+.PHONY: help setup run test faults bench lint lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -31,6 +31,9 @@ run: setup  ## the demonstration line: simulated camera, Modbus PLC, 30 s at 10 
 
 test: setup lint  ## the whole suite
 	$(BIN)/python -m pytest
+
+faults: setup  ## 200 faults at random moments of a batch (make faults RUNS=20 SEED=1)
+	$(BIN)/python -m tests.faults.batch_campaign --runs $(or $(RUNS),200) $(if $(SEED),--seed $(SEED))
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .
