@@ -21,6 +21,7 @@ class Claims:
         self._product = product
         self._batch = batch
         self._listed = listed
+        self._mine: set[str] = set()  # claimed by this process
 
     def claim(self, records: Sequence[Record]) -> None:
         """Commissions the serials of the records that accept; one that may not have them becomes a reject and says why.
@@ -33,12 +34,16 @@ class Claims:
         groups = [record.serials for record in accepting]
         answers = self._pool.claim(self._product, self._batch, groups, self._listed)
         for record, reasons in zip(accepting, answers, strict=True):
-            if reasons == (Reason.DUPLICATE_SERIAL,) and self._all_ours(record.serials):
-                continue
-            record.reasons = reasons
+            if not reasons or (reasons == (Reason.DUPLICATE_SERIAL,) and self._of_a_dead_recorder(record.serials)):
+                self._mine.update(record.serials)
+            else:
+                record.reasons = reasons
 
-    def _all_ours(self, serials: Sequence[str]) -> bool:
-        """The line lets no serial of its batch come here twice: one that is ours already was claimed by a recorder that died."""
+    def _of_a_dead_recorder(self, serials: Sequence[str]) -> bool:
+        """Claimed for this batch, and not by us: by a recorder that died before its row was durable. The line, which outlived it,
+        lets no serial of its batch come here for a second pack."""
+        if not self._mine.isdisjoint(serials):
+            return False
         entries = [self._pool.entry(self._product, serial) for serial in serials]
         return len(set(serials)) == len(serials) and all(
             entry is not None and entry.state is State.COMMISSIONED and entry.batch == self._batch for entry in entries
@@ -49,3 +54,4 @@ class Claims:
         serials = [serial for record in records if record.revision > 0 for serial in record.serials]
         if serials:
             self._pool.set_back(self._product, self._batch, serials)
+            self._mine.difference_update(serials)
