@@ -93,7 +93,9 @@ def _target(uri: str) -> tuple[fs.FileSystem, str]:
     try:
         system, path = fs.FileSystem.from_uri(uri if "://" in uri else Path(uri).resolve().as_uri())
     except (OSError, pa.ArrowException, ValueError) as error:
-        raise ResultsError(f"{shown}: cannot be reached ({' '.join(str(error).split())})") from None
+        keys = uri.partition("://")[2].rpartition("@")[0]
+        words = " ".join(str(error).replace(keys + "@", "").split())
+        raise ResultsError(f"{shown}: cannot be reached ({words})") from None
     return system, str(path)
 
 

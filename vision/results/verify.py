@@ -77,6 +77,8 @@ def _examine_seals(folder: Path, found: Examination) -> list[dict[str, Any]]:
         found.problems.append(f"{SEALS}: is not what {HEAD} says (changed, or a sealing was interrupted and not yet recovered)")
     seals, problems = chain_entries(SEALS, content, origin(folder / BATCH_INFO))
     found.problems += problems
+    if seals and seals[0].get("previous") != origin(folder / BATCH_INFO):
+        found.problems.append(f"{BATCH_INFO}: changed or missing: the chain starts from another one")
     found.head = sha256(content) if content else ""
     found.closed = bool(seals) and seals[-1].get("last") is True
     if not found.closed:
