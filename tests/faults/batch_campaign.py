@@ -41,7 +41,7 @@ PARTS = 4
 class Campaign:
     """Batches of up to PARTS runs, each ended by a fault; checked after every one."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, kinds: tuple[str, ...] = FAULTS) -> None:
         self.folder = folder
         self.chance = random.Random(seed)
         self.config_path = line_file(folder, rate_hz=30.0, loop=False, slots=64)
@@ -52,6 +52,7 @@ class Campaign:
         self.config: LineConfig = load_line(self.config_path)
         self.order = load_order(DEMO / "order.json")
         self.shim = build_shim(folder)
+        self.kinds = kinds if self.shim is not None else tuple(kind for kind in kinds if kind != "power")
         self.counts: Counter[str] = Counter()
 
     def faults(self, count: int) -> Iterator[str]:
@@ -60,8 +61,7 @@ class Campaign:
             batch = self.begin()
             for part in range(min(PARTS, count)):
                 shutil.copy(self.folder / f"part{part}.zip", self.folder / "now.zip")
-                kinds = FAULTS if self.shim is not None else FAULTS[:-1]
-                kind = kinds[sum(self.counts.values()) % len(kinds)]
+                kind = self.kinds[sum(self.counts.values()) % len(self.kinds)]
                 words = self.one(batch, kind)
                 count -= 1
                 self.counts[kind] += 1
