@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from vision.batch.challenge import KNOWN_BAD, Step
 from vision.batch.life import OrderedBatch
 from vision.batch.reconcile import Reconciliation, reconcile
 from vision.results.folder import ResultsError
@@ -149,6 +150,21 @@ def release(batch: OrderedBatch, pool: Pool, who: str, why: str) -> dict[str, An
     entry = append_operation(batch.folder, who, "release", why, retain_until=until.isoformat())
     pool.move_all(batch.product, batch.name, State.COMMISSIONED, State.RELEASED)
     return entry
+
+
+def record_challenge(batch: OrderedBatch, pool: Pool, station: str, steps: Sequence[Step], who: str, why: str) -> bool:
+    """Writes down a challenge test; whether it passed: the whole set, each pack rejected for its own reason.
+
+    The serial of a known-bad pack that was accepted becomes Inactive.
+    """
+    passed = len(steps) == len(KNOWN_BAD) and all(step.caught for step in steps)
+    rejected = [step.trigger for step in steps if not step.passed_through]
+    told = [step.as_json() for step in steps]
+    append_operation(batch.folder, who, "challenge", why, station=station, passed=passed, triggers=rejected, steps=told)
+    escaped = [serial for step in steps if step.passed_through for serial in step.serials]
+    if escaped:
+        change(batch, pool, "decommission", escaped, who, "known-bad pack of a challenge test that was accepted")
+    return passed
 
 
 def block(batch: OrderedBatch, pool: Pool, serials: Iterable[str], kind: BlockKind, who: str, why: str) -> int:

@@ -114,7 +114,7 @@ def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: lis
             result.rejects_signalled += station != REWORK
     result.triggers = sum(last.values())
     # In the bin lie the rejects but those that were reworked, taken as samples, or are known-bad packs of a challenge test.
-    taken = sum(len(o["triggers"]) for o in operations if o["what"] == "challenge" and o.get("passed") is not None)
+    taken = sum(len(o["triggers"]) for o in operations if o["what"] == "challenge")
     taken += sum(len(o["serials"]) for o in operations if o.get("from_bin"))
     counted = [int(o["counted"]) for o in operations if o["what"] == "clearance" and o.get("counted") is not None]
     if counted:

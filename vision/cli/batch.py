@@ -255,6 +255,63 @@ def remove(
 
 
 @app.command()
+def challenge(
+    folder: Folder,
+    station: Annotated[str, typer.Option("--station", help="name of the station")],
+    who: Who = None,
+    why: Why = "",
+    timeout_s: Annotated[float, typer.Option("--timeout", min=1.0, help="seconds to wait for each pack")] = 120.0,
+    as_json: AsJson = False,
+) -> int:
+    """Challenge test on the running line: says which known-bad pack to put on the belt next; exit code 1 where it fails.
+
+    The line is stopped when a known-bad pack is accepted.
+
+    Example: vision batch challenge results/L1/2026-11-26T120000Z --station S1 --who "A. Operator"
+    """
+    import os
+    import signal
+
+    from vision.batch.challenge import KnownBad, NoPack, guiding
+    from vision.batch.challenge import challenge as guide
+    from vision.batch.life import ordered_batch
+    from vision.batch.operate import record_challenge
+    from vision.results.folder import ResultsError, line_holder
+    from vision.results.operations import is_open
+
+    batch = ordered_batch(folder)
+    if not is_open(folder):
+        raise ResultsError(f"{folder}: the batch has ended")
+
+    def put(known: KnownBad) -> None:
+        expect = sorted(known.reasons)
+        _say(as_json, {"put": known.kind, "words": known.words, "expect": expect}, f"put on the belt: {known.words}")
+        sys.stdout.flush()
+
+    steps = []
+    missing = ""
+    with guiding(folder):
+        try:
+            for step in guide(folder, station, put, timeout_s):
+                steps.append(step)
+                words = (
+                    f"  trigger {step.trigger}: {' '.join(step.reasons) or 'ACCEPTED'}: {'caught' if step.caught else 'NOT CAUGHT'}"
+                )
+                _say(as_json, step.as_json(), words)
+        except NoPack as error:
+            missing = str(error)
+    if any(step.passed_through for step in steps):
+        place = folder.resolve().parent
+        holder = line_holder(place.parent, place.name)
+        if holder is not None:
+            os.kill(holder, signal.SIGINT)
+    with batch.pool() as pool:
+        passed = record_challenge(batch, pool, station, steps, _name(who), why or missing)
+    _say(as_json, {"passed": passed, "steps": len(steps), "why": missing}, f"{'passed' if passed else 'FAILED'} {missing}".strip())
+    return 0 if passed else 1
+
+
+@app.command()
 def block(
     folder: Folder,
     serials: Serials = None,

@@ -125,7 +125,8 @@ def mend_line(line: Path) -> list[str]:
         recovery = recover(folder)
         done += [f"{folder.name}: {what}" for what in (*recovery.done, *recovery.problems)]
         words = read_last_words(folder / LOGS)
-        if words and not recovery.problems:
+        if (words or is_open(folder)) and not recovery.problems:
+            # Where all died at once nobody left words: rows that came out of turn leave holes, which the next run counts past.
             writer = BatchWriter(folder, {"software": VERSION})
             count = close_account(folder, writer, {})
             writer.close(last=not is_open(folder))

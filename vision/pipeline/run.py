@@ -12,6 +12,7 @@ from pathlib import Path
 
 from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
 
+from vision.batch.challenge import challenge_due, under_challenge
 from vision.batch.life import open_batch_of
 from vision.cameras.camera import CameraError
 from vision.config import LineConfig
@@ -71,12 +72,32 @@ def run_line(
             line.start()
         not_running.pop_all()
         on_start(line)
-        line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), on_status, status_period_s)
+        watch = on_status if ordered is None else _challenge_watch(line, config.challenge_minutes, on_status)
+        line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), watch, status_period_s)
         summary = line.stop()
         on_status(line.status())
         accounts = {station.name: plc.close() for station, plc in zip(config.stations, plcs, strict=True) if plc is not None}
         summary.plc = accounts or None
         return summary
+
+
+def _challenge_watch(line: Line, minutes: float, on_status: Callable[[Status], None]) -> Callable[[Status], None]:
+    """Looks once a second whether a challenge test of the open batch is due; then the station is not ready before one is made."""
+    folder = line.batch.folder
+    next_s = 0.0
+
+    def watch(status: Status) -> None:
+        nonlocal next_s
+        if status.seconds >= next_s:
+            next_s = status.seconds + 1.0
+            due = "" if under_challenge(folder) else challenge_due(folder, minutes)
+            if due:
+                line.trouble["challenge"] = f"challenge test is due: {due}"
+            else:
+                line.trouble.pop("challenge", None)
+        on_status(status)
+
+    return watch
 
 
 @contextmanager

@@ -129,6 +129,18 @@ def lock_line(results: Path, line: str) -> LineLock:
     return LineLock(descriptor)
 
 
+def line_holder(results: Path, line: str) -> int | None:
+    """The process that runs a line on its results folder, None where nobody does. Raises ResultsError for a folder that is none."""
+    try:
+        lock_line(results, line).release()
+    except LineBusy:
+        try:
+            return int((results / line / ".lock").read_text().strip())
+        except (OSError, ValueError):
+            return None
+    return None
+
+
 def batch_folder(results: Path, line: str, start: datetime) -> Path:
     """A new folder for the batch that starts now, named by its start in UTC. start: with a time zone. Raises ResultsError."""
     folder = line_folder(results, line)
