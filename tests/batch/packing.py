@@ -42,7 +42,7 @@ speed_mm_per_s = 1000.0
     return path
 
 
-def order_file(folder: Path, serials: Sequence[str] | None, **changes: object) -> Path:
+def order_file(folder: Path, serials: Sequence[str] | dict[str, str] | None, **changes: object) -> Path:
     order = {
         "order": "PO-1",
         "product": "Examplol <b>10 mg</b>",

@@ -84,7 +84,7 @@ def test_no_pack_in_time(tmp_path: Path) -> None:
 
 
 def recording(path: Path, kinds: list[str]) -> None:
-    """Frames of the demonstration, one of each kind in turn; FIRST is the good pack whose serial that of DUPLICATE_SERIAL repeats."""
+    """Frames of the demonstration, one of each kind in turn; FIRST is the good pack whose serial DUPLICATE_SERIAL repeats."""
     with open(DEMO / "truth.csv", newline="", encoding="utf-8") as file:
         truth = list(csv.DictReader(file))
     repeated = next(row["text"] for row in truth if row["kind"] == "DUPLICATE_SERIAL")

@@ -255,6 +255,39 @@ def remove(
 
 
 @app.command()
+def pool(
+    line: LineFile,
+    product: Annotated[str, typer.Argument(metavar="PRODUCT", help="GTIN or PPN")],
+    file: Annotated[
+        Path | None, typer.Option("--load", metavar="FILE.csv", help="new serials, one in each row; all of them or none")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Serials of a product in the pool that a line draws on, by state; --load puts new ones in, free for any batch.
+
+    Example: vision batch pool line.toml 04012345678901 --load serials.csv
+    """
+    from vision.batch.life import pool_address
+    from vision.config import load_line
+    from vision.content.order import load_serials, product_problem
+    from vision.results.folder import ResultsError
+    from vision.serials.open import open_pool
+
+    config = load_line(line)
+    if problem := product_problem(product):
+        raise ResultsError(f"product {product!a}: {problem}")
+    serials = load_serials(file) if file is not None else None
+    config.results.mkdir(parents=True, exist_ok=True)
+    with open_pool(pool_address(config)) as opened:
+        if serials is not None:
+            opened.load(product, serials)
+        counts = {state.label: count for state, count in opened.counts(product).items()}
+    words = "\n".join(f"{name:<14}{count:>10}" for name, count in counts.items()) or "none"
+    _say(as_json, {"pool": opened.name, "product": product, "serials": counts}, words)
+    return 0
+
+
+@app.command()
 def challenge(
     folder: Folder,
     station: Annotated[str, typer.Option("--station", help="name of the station")],

@@ -179,6 +179,15 @@ def _is_date(value: str) -> bool:
     return re.fullmatch("[0-9]{6}", value) is not None and date_holds(value, day_zero=True)
 
 
+def product_problem(code: str) -> str:
+    """What is wrong with a GTIN (14 digits) or PPN, in words; "" = nothing."""
+    if re.fullmatch("[0-9]{14}", code) is not None:
+        return "" if check_digit(code[:-1]) == code[-1] else f"expected check digit {check_digit(code[:-1])}"
+    if not ppn_shape_holds(code):
+        return "expected a GTIN of 14 digits or a PPN"
+    return "" if ppn_check_holds(code) else "expected right check digits (of the PPN modulo 97, of a PZN modulo 11)"
+
+
 def _gtin(raw: dict[str, Any], wrong: Callable[[str, str], OrderError]) -> str:
     gtin = raw["gtin"]
     if not isinstance(gtin, str) or re.fullmatch("[0-9]{14}", gtin) is None:
