@@ -14,9 +14,14 @@ from vision.types import Reason, Record
 
 
 class Claims:
-    """Claims of one batch. product: GTIN or PPN. batch: its name in the pool. listed: the order lists its serials."""
+    """Claims of one batch. product: GTIN or PPN. batch: its name in the pool. listed: the order lists its serials.
 
-    def __init__(self, pool: Pool, product: str, batch: str, listed: bool) -> None:
+    asked_before: a line with an index of its own has seen to it that no serial of the batch comes twice; then one that is this
+    batch's already was claimed by a recorder that died.
+    """
+
+    def __init__(self, pool: Pool, product: str, batch: str, listed: bool, asked_before: bool = True) -> None:
+        self._asked_before = asked_before
         self._pool = pool
         self._product = product
         self._batch = batch
@@ -42,7 +47,7 @@ class Claims:
     def _of_a_dead_recorder(self, serials: Sequence[str]) -> bool:
         """Claimed for this batch, and not by us: by a recorder that died before its row was durable. The line, which outlived it,
         lets no serial of its batch come here for a second pack."""
-        if not self._mine.isdisjoint(serials):
+        if not self._asked_before or not self._mine.isdisjoint(serials):
             return False
         entries = [self._pool.entry(self._product, serial) for serial in serials]
         return len(set(serials)) == len(serials) and all(

@@ -255,6 +255,38 @@ def remove(
 
 
 @app.command()
+def rework(
+    line: LineFile,
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="images of rejected packs, scanned again")],
+    who: Who = None,
+    why: Why = "",
+    as_json: AsJson = False,
+) -> int:
+    """Scans rejected packs again, while the line stands; those that are good now leave the bin. Exit code 1 where one is not.
+
+    Example: vision batch rework line.toml pack1.png pack2.png --who "A. Operator" --why "wiped"
+    """
+    from vision.batch.life import open_batch_of
+    from vision.batch.rework import rework as scan
+    from vision.config import load_line
+    from vision.results.folder import ResultsError
+
+    config = load_line(line)
+    ordered = open_batch_of(config.results, config.name)
+    if ordered is None:
+        raise ResultsError(f"{config.results / config.name}: no batch is open")
+    recipe = config.stations[0].recipe.recipe(ordered.order)
+    good = True
+    with _batch(ordered.folder) as (batch, opened):
+        for path, record in scan(batch, opened, recipe, images, _name(who), why):
+            good = good and record.accept
+            verdict = {"accept": record.accept, "reasons": [str(reason) for reason in record.reasons]}
+            told = {"image": str(path), "trigger": record.trigger, "serials": list(record.serials), "verdict": verdict}
+            _say(as_json, told, f"{path}: {'accepted' if record.accept else ' '.join(record.reasons)}")
+    return 0 if good else 1
+
+
+@app.command()
 def pool(
     line: LineFile,
     product: Annotated[str, typer.Argument(metavar="PRODUCT", help="GTIN or PPN")],
