@@ -8,6 +8,7 @@ The suite runs a few (test_batch_faults.py); the long form is `make faults`, or
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import shutil
@@ -95,7 +96,10 @@ class Campaign:
             recorder = next((p for p in family if alive(p) and p.name() == "vision:recorder"), None)
             if recorder is not None:
                 recorder.kill()
-            line.process.communicate(timeout=60)
+            out, _ = line.process.communicate(timeout=60)
+            summary = json.loads(out.splitlines()[-1])
+            kept = f"{summary['records']} records of {summary['triggered']} triggers, {summary['trouble'] or 'no trouble'}"
+            lost = [] if summary["records"] == summary["triggered"] else [kept]
         else:
             victims = [line.me] if kind == "line" else family
             for victim in victims:
@@ -129,6 +133,10 @@ class Campaign:
             assert states[serial] in (State.COMMISSIONED, State.INACTIVE), f"{serial} of an accepted pack is {states[serial].label}"
         commissioned = {serial for serial, state in states.items() if state is State.COMMISSIONED}
         assert commissioned <= set(borne), "a serial is commissioned and on no accepted pack"
+        triggers = sorted(row["trigger"] for row in rows)
+        missing = sorted(set(range(1, max(triggers, default=0) + 1)) - set(triggers))
+        left = sorted(path.name for path in batch.folder.rglob("*") if path.suffix != ".bmp")
+        assert not missing, f"triggers {missing} of {len(triggers)} have no row; {left}"
         assert result.triggers == result.accepted + result.rejected + result.removed
         assert verify(batch.folder) == []
 
@@ -185,11 +193,12 @@ def main() -> None:
         description="Random faults; example: python -m tests.faults.batch_campaign --runs 200 --seed 1"
     )
     parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--kind", action="append", choices=FAULTS)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        campaign = Campaign(Path(folder), options.seed)
+        campaign = Campaign(Path(folder), options.seed, tuple(options.kind or FAULTS))
         for number, words in enumerate(campaign.faults(options.runs), 1):
             print(f"{number:4d} {words}", flush=True)
         print(f"{options.runs} faults, all add up: {dict(campaign.counts)}")

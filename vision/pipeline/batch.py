@@ -28,7 +28,7 @@ from vision.results.folder import (
     write_batch_info,
 )
 from vision.results.operations import is_open
-from vision.results.reader import accepted_serials, revisions, row_files
+from vision.results.reader import accepted_serials, open_batch, revisions, row_files
 from vision.results.recovery import needs_recovery, recover
 from vision.results.writer import BatchWriter
 from vision.serials.states import CLAIMABLE
@@ -120,7 +120,7 @@ def mend_line(line: Path) -> list[str]:
     """Brings every batch of a line that was left in the middle to its end; what was done, a line each."""
     done = []
     for folder in batches(line):
-        if not (needs_recovery(folder) or read_last_words(folder / LOGS)):
+        if not (needs_recovery(folder) or read_last_words(folder / LOGS) or (is_open(folder) and _has_holes(folder))):
             continue
         recovery = recover(folder)
         done += [f"{folder.name}: {what}" for what in (*recovery.done, *recovery.problems)]
@@ -133,6 +133,13 @@ def mend_line(line: Path) -> list[str]:
             remove_last_words(folder / LOGS)
             done.append(f"{folder.name}: account closed with {count} rows of LINE_LOST")
     return done
+
+
+def _has_holes(folder: Path) -> bool:
+    """Whether a trigger below the last of its station has no row."""
+    table = open_batch(folder, ["station", "trigger"])
+    spans = table.group_by("station").aggregate([("trigger", "max"), ("trigger", "count")])
+    return bool(spans["trigger_max"].to_pylist() != spans["trigger_count"].to_pylist())
 
 
 def close_account(folder: Path, writer: BatchWriter, recent: Mapping[tuple[str, int], Record]) -> int:

@@ -86,6 +86,7 @@ class Line:
         self._rejects_in_row = [0] * len(self._names)
         self._started = False
         self._stopping = False
+        self._leaving = False  # all that can be settled is; who goes now is not started anew
         self._fatal = ""
         self._began = time.monotonic()
         self._on: dict[type, Callable[[Child, Any], None]] = {
@@ -170,6 +171,7 @@ class Line:
         if self.ledger.open:
             self.trouble["line"] = f"{self.ledger.open} triggers were still open at the end"
         self.ledger.check()
+        self._leaving = True
         for child in [*self.crew.of("inspector"), *self.crew.of("rejector"), *self.crew.of("recorder")]:
             child.channel.send(Leave())
         end = time.monotonic() + _STOP_TIMEOUT_S
@@ -292,7 +294,8 @@ class Line:
         self.dispatch.lost(child)
         if child.role == "rejector" and self.config.stations[child.index].reject.output == "camera_line":
             self.crew.send("acquirer", child.index, SetOutput(False))  # a dead rejector ends no pulse
-        if self._stopping or (child.role == "acquirer" and self._ended[child.index]):
+        stopping = self._leaving or (self._stopping and child.role != "recorder")  # rows are still to be written
+        if stopping or (child.role == "acquirer" and self._ended[child.index]):
             return
         camera_lost = child.role == "acquirer" and child.name in self.trouble
         log.warning("%s (pid %d) %s", child.name, child.pid, child.ended)
