@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DMTX := $(BIN)/python -c 'import pylibdmtx.pylibdmtx'
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fuzz bench lint qualification lock clean
+.PHONY: help setup run test fuzz faults bench lint qualification lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,9 @@ test: setup lint  ## the whole suite
 
 fuzz: setup  ## the decoder on 20000 random and mutated frames, every kernel's indices checked (about an hour)
 	VISION_BOUNDSCHECK=1 $(BIN)/python -m tests.decode.fuzz --frames 20000
+
+faults: setup  ## 200 faults at random moments of a batch (make faults RUNS=20 SEED=1)
+	$(BIN)/python -m tests.faults.batch_campaign --runs $(or $(RUNS),200) $(if $(SEED),--seed $(SEED))
 
 lint: setup  ## ruff and mypy
 	$(BIN)/ruff check .

@@ -17,14 +17,15 @@ LAYERS = [
     ("vision.content", "vision.grade"),
     ("vision.verdict",),
     ("vision.inspection",),
-    ("vision.cameras", "vision.reject", "vision.results"),
+    ("vision.cameras", "vision.reject", "vision.results", "vision.serials"),
     ("vision.config",),
+    ("vision.batch",),
     ("vision.audit", "vision.trace"),
     ("vision.pipeline",),
     ("vision.cli",),
 ]
 ALONE = [
-    {"vision.cameras", "vision.reject", "vision.results"},
+    {"vision.cameras", "vision.reject", "vision.results", "vision.serials"},
     {"vision.content", "vision.grade"},
     {"vision.audit", "vision.trace"},
 ]

@@ -303,6 +303,7 @@ class Record:
     symbols: pickled list of rows as made by vision.results.schema.symbol_rows (relayed unopened by the line), b"" = none.
     evidence: the pixels of this trigger are to be kept as an image.
     detail: words for the engineer ("inspector 1 died with SIGSEGV"), empty for ordinary packs.
+    serials: of its symbols, for the pool; in the row they stand with the symbols.
     """
 
     station: str
@@ -320,6 +321,7 @@ class Record:
     symbols: bytes = b""
     evidence: bool = False
     detail: str = ""
+    serials: tuple[str, ...] = ()
 
     @property
     def accept(self) -> bool:

@@ -266,3 +266,27 @@ def test_a_trigger_out_of_order_is_refused() -> None:
     ledger = Ledger(("S",), DEADLINE_NS, DEADLINE_NS, lambda serials: ())
     with pytest.raises(AssertionError, match="trigger 2 after 0"):
         ledger.frame(0, Record("S", 2, (), 0, 0, 0), 0, 1, 0)
+
+
+def test_what_the_pool_refuses_is_rejected_without_an_amendment() -> None:
+    ledger = Ledger(("S1",), 100, 100, lambda serials: ())
+    ledger.inspector_ready(0, 0)
+    ledger.frame(0, Record("S1", 1, (), 0, 0, 0), 0, 1, 0)
+    ledger.inspected(0, (0, 1), (), ("SN1",), b"", 1, 5)
+    assert ledger.counts.accepted == 1 and ledger.entries[0, 1].record.serials == ("SN1",)
+    (action,) = ledger.refused((0, 1), (Reason.BLOCKED_SERIAL,))
+    assert isinstance(action, do.DoReject) and action.key == (0, 1)
+    assert ledger.refused((0, 1), (Reason.BLOCKED_SERIAL,)) == [], "told twice"
+    assert ledger.durable((0, 1), 0, 6, 7) == [], "no pass"
+    ledger.settled((0, 1), False, 8)
+    ledger.check()
+    assert (ledger.counts.accepted, ledger.counts.rejected, ledger.counts.amended) == (0, 1, 0)
+    assert ledger.counts.reasons == {Reason.BLOCKED_SERIAL: 1} and ledger.open == 0
+
+
+def test_a_later_run_of_a_batch_counts_on() -> None:
+    ledger = Ledger(("S1", "S2"), 100, 100, lambda serials: (), last_triggers=(7, 0))
+    ledger.frame(0, Record("S1", 8, (), 0, 0, 0), 0, 1, 0)
+    ledger.frame(1, Record("S2", 1, (), 0, 0, 0), 1, 1, 0)
+    ledger.check()
+    assert ledger.counts.triggered == 2

@@ -7,5 +7,6 @@ from vision.content.order import OrderError
 from vision.pipeline.line import StartError
 from vision.report.writer import ReportError
 from vision.results.folder import ResultsError
+from vision.serials.pool import PoolError
 
-EXPECTED = (AuditError, CameraError, ConfigError, OrderError, ReportError, ResultsError, StartError)
+EXPECTED = (AuditError, CameraError, ConfigError, OrderError, PoolError, ReportError, ResultsError, StartError)

@@ -108,6 +108,43 @@ def export(
 
 
 @app.command()
+def archive(
+    folder: Folder,
+    to: Annotated[str, typer.Option("--to", metavar="URI", help="a folder, file:///..., s3://bucket/path?region=...")],
+    as_json: AsJson = False,
+) -> int:
+    """Copies a sound batch that ended to another file system, reads every file back and compares.
+
+    Example: vision results archive results/L1/2026-11-26T120000Z --to s3://archive/results?region=eu-central-1
+    """
+    from vision.results.archive import archive as put
+
+    _require_batch(folder)
+    done = put(folder, to)
+    print(
+        json.dumps({"path": done.path, "files": done.files, "bytes": done.bytes})
+        if as_json
+        else f"{done.path}: {done.files} files, {done.bytes} bytes, read back"
+    )
+    return 0
+
+
+@app.command()
+def restore(
+    uri: Annotated[str, typer.Argument(metavar="URI", help="an archived batch, URI/LINE/BATCH")],
+    to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="a new folder")],
+) -> int:
+    """Fetches an archived batch and compares it with what was archived.
+
+    Example: vision results restore "s3://archive/results/L1/2026-11-26T120000Z?region=eu-central-1" --to restored
+    """
+    from vision.results.archive import restore as fetch
+
+    print(f"{to}: {fetch(uri, to)} files, as archived")
+    return 0
+
+
+@app.command()
 def query(
     folder: Folder,
     sql: Annotated[str, typer.Argument(help="a statement over the table `results`")],

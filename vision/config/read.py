@@ -68,6 +68,8 @@ def _line(section: Section, keep: ResultsConfig, stations: tuple[StationConfig, 
         unique_within=section.choice("unique_within", ("order", "batch"), "order"),
         keep=keep,
         stations=stations,
+        serial_pool=section.text("serial_pool", "sqlite:PATH or postgresql://USER@HOST:PORT/DATABASE", default=""),
+        challenge_minutes=section.number("challenge_minutes", 0.0, 10_080.0, 0.0),
     )
     section.finish()
     return config

@@ -156,7 +156,9 @@ class LineConfig:
     """A line file, checked. results: folder, relative to the working directory. slots: frames in memory over all stations.
 
     deadline_ms: from the trigger to the verdict with its record durable. restart_count: restarts of one role within
-    restart_window_s before FAULT. unique_within: which earlier records make a serial a duplicate.
+    restart_window_s before FAULT. unique_within: which earlier records make a serial a duplicate. serial_pool: address of the
+    pool that batches draw serials from, "" = one file in the results folder. challenge_minutes: longest time between two
+    challenge tests of an open batch, 0 = none is asked for.
     """
 
     path: Path
@@ -170,3 +172,5 @@ class LineConfig:
     unique_within: Literal["order", "batch"]
     keep: ResultsConfig
     stations: tuple[StationConfig, ...]
+    serial_pool: str = ""
+    challenge_minutes: float = 0.0

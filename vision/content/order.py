@@ -6,13 +6,14 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from vision.content.gs1_rules import SET_82, check_digit, date_holds
 from vision.content.ifa import ppn_check_holds, ppn_shape_holds, pzn_of
+from vision.content.serial_set import SerialSet, lines_of
 
 COUNT_MAX = 10_000_000
 """Most packs of one order, so that its serials fit into memory."""
@@ -43,7 +44,7 @@ class Order:
     gtin: str | None = None
     ppn: str | None = None
     national_number: str | None = None
-    serials: frozenset[str] | None = None
+    serials: Set[str] | None = None
     grade_min: float = 1.5
     edition: Literal["2011", "2024"] = "2011"
     symbols_per_frame: int = 1
@@ -52,8 +53,22 @@ class Order:
         """SHA-256 over all fields, the serials sorted: the same order, the same digest, however its list was given."""
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "serials"}
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode())
-        digest.update(b"any serial" if self.serials is None else "\x00".join(["", *sorted(self.serials)]).encode())
+        if self.serials is None:
+            digest.update(b"any serial")
+        else:
+            (self.serials if isinstance(self.serials, SerialSet) else SerialSet.of(self.serials)).digest_into(digest)
         return digest.hexdigest()
+
+    @property
+    def product_code(self) -> str:
+        """GTIN or PPN: what a serial is unique under."""
+        return self.gtin or self.ppn or ""
+
+    def as_json(self, serials: object) -> dict[str, Any]:
+        """The keys of an order file, with what shall stand for the serials."""
+        keys = [key for key in _KEYS_ALL if key != "serials"]
+        code = {"gtin": self.gtin} if self.scheme == "GS1" else {"ppn": self.ppn}
+        return {**{key: getattr(self, key) for key in keys}, **code, "serials": serials}
 
 
 def load_order(path: str | Path) -> Order:
@@ -164,6 +179,15 @@ def _is_date(value: str) -> bool:
     return re.fullmatch("[0-9]{6}", value) is not None and date_holds(value, day_zero=True)
 
 
+def product_problem(code: str) -> str:
+    """What is wrong with a GTIN (14 digits) or PPN, in words; "" = nothing."""
+    if re.fullmatch("[0-9]{14}", code) is not None:
+        return "" if check_digit(code[:-1]) == code[-1] else f"expected check digit {check_digit(code[:-1])}"
+    if not ppn_shape_holds(code):
+        return "expected a GTIN of 14 digits or a PPN"
+    return "" if ppn_check_holds(code) else "expected right check digits (of the PPN modulo 97, of a PZN modulo 11)"
+
+
 def _gtin(raw: dict[str, Any], wrong: Callable[[str, str], OrderError]) -> str:
     gtin = raw["gtin"]
     if not isinstance(gtin, str) or re.fullmatch("[0-9]{14}", gtin) is None:
@@ -184,16 +208,35 @@ def _ppn(raw: dict[str, Any], wrong: Callable[[str, str], OrderError], national_
     return ppn
 
 
-def _serials(path: Path, given: object) -> frozenset[str] | None:
+def _serials(path: Path, given: object) -> SerialSet | None:
     if given is None:
         return None
     if isinstance(given, list):
         return _collect((f"{path}: key 'serials', row {row}", serial) for row, serial in enumerate(given, start=1))
     if isinstance(given, dict) and set(given) == {"file"} and isinstance(given["file"], str) and given["file"]:
-        return _collect(_rows(path, path.parent / given["file"]))
+        file = path.parent / given["file"]
+        try:
+            plain = lines_of(file.read_bytes())
+        except OSError as error:
+            raise OrderError(f"{path}: key 'serials': {file} cannot be read: {error.strerror or error}") from None
+        return plain if plain is not None and len(plain) <= COUNT_MAX else _collect(_rows(path, file))
     raise OrderError(
         f'{path}: key \'serials\': {_shown(given)} is wrong: expected a list of serials, {{"file": "serials.csv"}} or null'
     )
+
+
+def load_serials(file: Path) -> SerialSet:
+    """The serials of a CSV file with one column. Raises OrderError naming file, row and rule; then nothing was taken."""
+    try:
+        plain = lines_of(file.read_bytes())
+    except OSError as error:
+        raise OrderError(f"{file}: cannot be read: {error.strerror or error}") from None
+    if plain is not None and len(plain) <= COUNT_MAX:
+        return plain
+    serials = _collect(_rows(file, file))
+    if not serials:
+        raise OrderError(f"{file}: row 1: no serial, expected one in each row")
+    return serials
 
 
 def _rows(path: Path, file: Path) -> Iterator[tuple[str, object]]:
@@ -216,7 +259,7 @@ def _rows(path: Path, file: Path) -> Iterator[tuple[str, object]]:
         raise OrderError(f"{path}: key 'serials': {file} is not CSV: {error}") from None
 
 
-def _collect(rows: Iterable[tuple[str, object]]) -> frozenset[str]:
+def _collect(rows: Iterable[tuple[str, object]]) -> SerialSet:
     serials: set[str] = set()
     for place, serial in rows:
         if not isinstance(serial, str) or not _is_text_20(serial):
@@ -226,4 +269,4 @@ def _collect(rows: Iterable[tuple[str, object]]) -> frozenset[str]:
         serials.add(serial)
         if len(serials) > COUNT_MAX:
             raise OrderError(f"{place}: more than {COUNT_MAX} serials")
-    return frozenset(serials)
+    return SerialSet.of(serials)

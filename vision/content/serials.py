@@ -1,14 +1,19 @@
 """Which serials are still to come: the line's memory of an order, for one single-threaded process.
 
-Only packs that are accepted claim their serial; the records of the batch rebuild the memory after a restart.
+Only packs that are accepted claim their serial; the records of the batch rebuild the memory after a restart. Where the batch draws
+on a pool (vision.serials), the recorder claims there once more before a row says accept: this index keeps that from being
+asked in vain.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from vision.content.compare import by_precedence
 from vision.content.order import Order
+from vision.content.serial_set import SerialSet
 from vision.types import Reason
 
 
@@ -17,15 +22,18 @@ class SerialIndex:
 
     def __init__(self, order: Order | None, seen: Iterable[str] = ()) -> None:
         """order: None or one without a list of serials lets any serial in. seen: serials claimed before."""
-        self._allocated = order.serials if order is not None else None
-        self._seen = set(seen)
+        listed = order.serials if order is not None else None
+        self._listed = listed if listed is None or isinstance(listed, SerialSet) else SerialSet.of(listed)
+        self._used = np.zeros(len(self._listed) if self._listed is not None else 0, dtype=bool)
+        self._seen: set[str] = set()
         self._blocked: set[str] = set()
+        self.see(seen)
 
     def claim(self, serial: str) -> Reason | None:
         """Takes a serial for an accepted pack and returns None; or takes nothing and says why not."""
         reason = self._refusal(serial)
         if reason is None:
-            self._seen.add(serial)
+            self.see((serial,))
         return reason
 
     def claim_all(self, serials: Sequence[str]) -> tuple[Reason, ...]:
@@ -34,20 +42,33 @@ class SerialIndex:
         if len(set(serials)) < len(serials):
             reasons.add(Reason.DUPLICATE_SERIAL)
         if not reasons:
-            self._seen.update(serials)
+            self.see(serials)
         return by_precedence(reasons)
+
+    def see(self, serials: Iterable[str]) -> None:
+        """These were used: no pack may bear them again."""
+        for serial in serials:
+            place = -1 if self._listed is None else self._listed.index(serial)
+            if place >= 0:
+                self._used[place] = True
+            else:
+                self._seen.add(serial)
 
     def block(self, serials: Iterable[str]) -> None:
         """No pack may bear these any more (scrapped, sampled, recalled), seen or not."""
         self._blocked.update(serials)
 
     def _refusal(self, serial: str) -> Reason | None:
-        if self._allocated is not None and serial not in self._allocated:
-            return Reason.UNKNOWN_SERIAL
+        place = -1
+        if self._listed is not None:
+            place = self._listed.index(serial)
+            if place < 0:
+                return Reason.UNKNOWN_SERIAL
         if serial in self._blocked:
             return Reason.BLOCKED_SERIAL
-        return Reason.DUPLICATE_SERIAL if serial in self._seen else None
+        used = self._used[place] if place >= 0 else serial in self._seen
+        return Reason.DUPLICATE_SERIAL if used else None
 
     @property
     def seen_count(self) -> int:
-        return len(self._seen)
+        return len(self._seen) + int(self._used.sum())

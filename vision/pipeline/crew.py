@@ -144,8 +144,9 @@ class Crew:
         """From now on cpu_seconds() counts."""
         self._cpu_baseline = {}
         for child in self.children.values():
-            for role, used in _cpu_of(child).items():
-                self._cpu_baseline[child.pid, role] = used
+            with contextlib.suppress(psutil.Error):  # a camera of three frames may have left already
+                for role, used in _cpu_of(child).items():
+                    self._cpu_baseline[child.pid, role] = used
         self._line_baseline = time.process_time()
 
     def cpu_read(self) -> None:

@@ -62,18 +62,24 @@ _UNWRITTEN_LIMIT = 20_000  # rows held for a recorder that does not answer: abou
 class Dispatch:
     """Words of children to the ledger, its actions to messages; knows who owns which slot.
 
-    claim: see Ledger. overrun: in words, when more rows wait for the recorder than may; empty else. last_frame_id: by station.
+    claim, last_triggers: see Ledger. overrun: in words, when more rows wait for the recorder than may; empty else.
+    last_frame_id: by station.
     """
 
     def __init__(
-        self, config: LineConfig, crew: Crew, claim: Callable[[Sequence[str]], tuple[Reason, ...]], recipes: Sequence[Recipe]
+        self,
+        config: LineConfig,
+        crew: Crew,
+        claim: Callable[[Sequence[str]], tuple[Reason, ...]],
+        recipes: Sequence[Recipe],
+        last_triggers: Sequence[int] = (),
     ) -> None:
         self._names = tuple(station.name for station in config.stations)
         self._inspector_count = config.inspectors
         self._slot_count = config.slots
         self._crew = crew
         deadline_ns = int(config.deadline_ms * 1e6)
-        self.ledger = Ledger(self._names, deadline_ns, deadline_ns, claim, self._row_durable)
+        self.ledger = Ledger(self._names, deadline_ns, deadline_ns, claim, self._row_durable, last_triggers)
         self.owners = SlotOwners(config.slots)
         self._rows: list[tuple[int, Row]] = []  # decided, not yet sent to the recorder
         self._rows_due_ns = 0
@@ -157,6 +163,8 @@ class Dispatch:
     def on_ack(self, child: Child, message: Ack) -> None:
         now_ns = time.monotonic_ns()
         self._written_ns = None
+        for station, trigger, reasons in message.refused:
+            self._carry_out(self.ledger.refused((station, trigger), reasons))
         for station, trigger, revision in message.rows:
             self._carry_out(self.ledger.durable((station, trigger), revision, message.durable_ns, now_ns))
 

@@ -67,6 +67,7 @@ class Ledger:
     deadline_ns: from arrival to a verdict with its record durable. hang_ns: an inspection that takes longer is killed.
     claim: called with the serials of a frame about to be accepted; takes them all, or none and says why (content.serials).
     on_durable: called with the record and the time its row was durable (for latencies).
+    last_triggers: of each station, from earlier runs of the batch; none = it begins at 1.
     """
 
     def __init__(
@@ -76,10 +77,12 @@ class Ledger:
         hang_ns: int,
         claim: Callable[[Sequence[str]], tuple[Reason, ...]],
         on_durable: Callable[[Record, int], None] = lambda record, durable_ns: None,
+        last_triggers: Sequence[int] = (),
     ) -> None:
         self.counts = Counts()
         self.entries: dict[Key, Entry] = {}
-        self.last_trigger = [0] * len(station_names)
+        self.last_trigger = list(last_triggers) or [0] * len(station_names)
+        self._triggers_before = sum(self.last_trigger)
         self._stations = station_names
         self._deadline_ns = deadline_ns
         self._hang_ns = hang_ns
@@ -137,7 +140,7 @@ class Ledger:
         entry = self.entries.get(key)
         if entry is not None and entry.state is State.INSPECTING:
             record = entry.record
-            record.inspector, record.inspect_ns, record.symbols = inspector, inspect_ns, symbols
+            record.inspector, record.inspect_ns, record.symbols, record.serials = inspector, inspect_ns, symbols, serials
             entry.slot = slot
             if now_ns >= entry.deadline_ns:
                 reasons = (Reason.MISSED_DEADLINE, *reasons)
@@ -190,6 +193,18 @@ class Ledger:
                     self.counts.passed += 1
                     self._actions.append(DoPass(key))
         self._close(entry)
+        return self._take()
+
+    def refused(self, key: Key, reasons: tuple[Reason, ...]) -> list[Action]:
+        """The pool of serials said no to an accept, and its row was written as a reject."""
+        entry = self.entries.get(key)
+        if entry is None or not entry.record.accept or entry.passed:
+            return []  # amended meanwhile, or told twice
+        entry.record.reasons = reasons
+        self.counts.accepted -= 1
+        self.counts.rejected += 1
+        self.counts.reasons[reasons[0]] += 1
+        self._actions.append(DoReject(key))
         return self._take()
 
     def settled(self, key: Key, accept: bool, now_ns: int) -> list[Action]:
@@ -300,7 +315,7 @@ class Ledger:
         c = self.counts
         assert c.triggered == c.accepted + c.rejected + self.pending, (c, self.pending)
         assert c.rejected == sum(c.reasons.values()), c
-        assert c.triggered == sum(self.last_trigger), c
+        assert c.triggered == sum(self.last_trigger) - self._triggers_before, c
         assert set(self._idle).isdisjoint(self._busy), (self._idle, self._busy)
         assert c.passed <= c.rows_durable, c
         assert not (self._idle and self._waiting), (self._idle, self._waiting)

@@ -78,7 +78,7 @@ class Line:
         self._names = tuple(station.name for station in config.stations)
         self.pool = FramePool(CONTEXT, config.slots, [source.shape for source in sources])
         self.crew = Crew(config.restart_count, config.restart_window_s, batch.logs)
-        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all, recipes)
+        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all, recipes, batch.last_triggers)
         self.ledger = self.dispatch.ledger
         self.trouble: dict[str, str] = {}  # what is wrong now, by who; empty = ready
         self._ended = [False] * len(self._names)
@@ -86,6 +86,7 @@ class Line:
         self._rejects_in_row = [0] * len(self._names)
         self._started = False
         self._stopping = False
+        self._leaving = False  # all that can be settled is; who goes now is not started anew
         self._fatal = ""
         self._began = time.monotonic()
         self._on: dict[type, Callable[[Child, Any], None]] = {
@@ -170,6 +171,7 @@ class Line:
         if self.ledger.open:
             self.trouble["line"] = f"{self.ledger.open} triggers were still open at the end"
         self.ledger.check()
+        self._leaving = True
         for child in [*self.crew.of("inspector"), *self.crew.of("rejector"), *self.crew.of("recorder")]:
             child.channel.send(Leave())
         end = time.monotonic() + _STOP_TIMEOUT_S
@@ -293,7 +295,8 @@ class Line:
         self.dispatch.lost(child)
         if child.role == "rejector" and self.config.stations[child.index].reject.output == "camera_line":
             self.crew.send("acquirer", child.index, SetOutput(False))  # a dead rejector ends no pulse
-        if self._stopping or (child.role == "acquirer" and self._ended[child.index]):
+        stopping = self._leaving or (self._stopping and child.role != "recorder")  # rows are still to be written
+        if stopping or (child.role == "acquirer" and self._ended[child.index]):
             return
         camera_lost = child.role == "acquirer" and child.name in self.trouble
         log.warning("%s (pid %d) %s", child.name, child.pid, child.ended)
@@ -317,8 +320,13 @@ class Line:
             str(self.batch.logs),
             self.ledger.last_trigger[station],
             self.dispatch.last_frame_id[station],
-            self._frame_limit,
+            self._trigger_limit(station),
         )
+
+    def _trigger_limit(self, station: int) -> int | None:
+        """The last trigger of this run: earlier runs of the batch count, frames asked for are of this one."""
+        before = self.batch.last_triggers[station] if self.batch.last_triggers else 0
+        return None if self._frame_limit is None else before + self._frame_limit
 
     def _rejector_arguments(self, station: int) -> Callable[[], Sequence[Any]]:
         return lambda: (

@@ -182,10 +182,12 @@ class AllSettled(NamedTuple):
 
 
 class Ack(NamedTuple):
-    """These rows are on disk: (station index, trigger, revision), since durable_ns."""
+    """These rows are on disk: (station index, trigger, revision), since durable_ns. refused: accepts that were written as
+    rejects, as the pool of serials said no: (station index, trigger, reasons)."""
 
     rows: tuple[tuple[int, int, int], ...]
     durable_ns: int
+    refused: tuple[tuple[int, int, tuple[Reason, ...]], ...] = ()
 
 
 class ImageDone(NamedTuple):

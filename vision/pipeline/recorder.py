@@ -12,6 +12,8 @@ import time
 from collections import OrderedDict, deque
 from pathlib import Path
 
+from vision.batch.claims import Claims
+from vision.batch.life import SERIALS
 from vision.config import LineConfig
 from vision.pipeline.batch import LOGS, close_account
 from vision.pipeline.last_words import last_words_complete, remove_last_words
@@ -28,28 +30,37 @@ from vision.pipeline.messages import (
 )
 from vision.pipeline.pool import FramePool
 from vision.pipeline.process import Channel
-from vision.results.folder import ResultsError
+from vision.results.folder import ResultsError, read_batch_info
 from vision.results.images import EvidenceStore
+from vision.results.operations import is_open
 from vision.results.writer import BatchWriter, RecordingError
-from vision.types import Record
+from vision.serials.open import open_pool
+from vision.serials.pool import PoolError
+from vision.types import Reason, Record
 
 log = logging.getLogger("recorder")
 
 _RETRY_S = 0.1
 _LAST_WORDS_S = 2.0
 _REMEMBERED = 1024
+_REFUSALS = frozenset({Reason.UNKNOWN_SERIAL, Reason.BLOCKED_SERIAL, Reason.DUPLICATE_SERIAL})
 
 
 class Recorder:
     """Messages to files."""
 
-    def __init__(self, channel: Channel, pool: FramePool, writer: BatchWriter, images: EvidenceStore) -> None:
+    def __init__(
+        self, channel: Channel, pool: FramePool, writer: BatchWriter, images: EvidenceStore, claims: Claims | None = None
+    ) -> None:
         self._channel = channel
+        self._claims = claims
         self._pool = pool
         self._writer = writer
         self._images = images
         self._rows_open: list[Record] = []  # received and not durable yet, in order
         self._appended = 0
+        self._refused: list[tuple[int, int, tuple[Reason, ...]]] = []  # since the last Ack
+        self._known: list[tuple[str, int, int]] = []  # amendments of what is a reject on the disk already
         self._images_open: deque[KeepImage] = deque()
         self._settled = True
         self._sealing = False
@@ -107,11 +118,11 @@ class Recorder:
         if not self._rows_open or (self._trouble and time.monotonic() < self._retry_at and not self._leave):
             return
         try:
-            self._writer.append(self._rows_open[self._appended :])  # it keeps what it could not write
+            self._take_in(self._rows_open[self._appended :])
             self._appended = len(self._rows_open)
             rows = self._writer.commit()
             durable_ns = time.monotonic_ns()
-        except RecordingError as error:
+        except (RecordingError, PoolError) as error:
             self._retry_at = time.monotonic() + _RETRY_S
             if str(error) != self._trouble:
                 self._trouble = str(error)
@@ -122,12 +133,45 @@ class Recorder:
             self._channel.send(RecorderTrouble(""))
         for record in self._rows_open:
             self.recent[record.station, record.trigger] = record
+        index = self._station_index
+        durable = tuple([(index[name], trigger, revision) for name, trigger, revision in (*rows, *self._known)])
+        self._channel.send(Ack(durable, durable_ns, tuple(self._refused)))
+        self._give_back(self._rows_open)
         self._rows_open.clear()
+        self._refused.clear()
+        self._known.clear()
         self._appended = 0
-        acked = tuple([(self._station_index[name], trigger, revision) for name, trigger, revision in rows])
-        self._channel.send(Ack(acked, durable_ns))
         while len(self.recent) > _REMEMBERED:
             self.recent.popitem(last=False)
+
+    def _take_in(self, records: list[Record]) -> None:
+        """Claims the serials of what accepts and is not on the disk yet, then hands all to the writer."""
+        if self._claims is None or not records:
+            self._writer.append(records)
+            return
+        verdicts = {(r.station, r.trigger): self._writer.verdict(r.station, r.trigger) for r in records}
+        self._claims.claim([r for r in records if verdicts[r.station, r.trigger] is None])
+        written = []
+        for record in records:
+            key = (record.station, record.trigger)
+            if record.revision == 0 and record.accept and verdicts[key] is False:
+                record.reasons = (Reason.DUPLICATE_SERIAL,)  # refused by a recorder that died before it could say so
+            if record.serials and record.reasons and record.reasons[0] in _REFUSALS and record.revision == 0:
+                self._refused.append((self._station_index[record.station], record.trigger, record.reasons))
+            if record.revision > 0 and verdicts[key] is False:
+                self._known.append((*key, record.revision))
+            else:
+                written.append(record)
+            verdicts[key] = record.accept
+        self._writer.append(written)
+
+    def _give_back(self, records: list[Record]) -> None:
+        if self._claims is None:
+            return
+        try:
+            self._claims.give_back(records)
+        except PoolError as error:  # found and put right when the batch is settled
+            log.warning("%s: a serial is not given back yet", error)
 
     def _keep_one(self) -> None:
         if not self._images_open:
@@ -153,15 +197,29 @@ def run_recorder(channel: Channel, pool: FramePool, config: LineConfig, folder: 
         return
     keep = config.keep
     images = EvidenceStore(batch / "images", keep.evidence_images, keep.evidence_mb * 1_000_000, keep.free_mb_min * 1_000_000)
-    recorder = Recorder(channel, pool, writer, images)
+    try:
+        claims = _claims_of(batch)
+    except (PoolError, ResultsError) as error:
+        channel.send(Failed(f"recorder: {error}"))
+        channel.drain(1.0)
+        return
+    recorder = Recorder(channel, pool, writer, images, claims)
     channel.send(Ready())
     if not recorder.run():
         _close_account(recorder, writer, batch, [station.name for station in config.stations])
     try:
-        writer.close()
+        writer.close(last=not is_open(batch))
     except RecordingError as error:
         log.error("the batch could not be sealed: %s; the next start will", error)
         channel.drain(1.0)
+
+
+def _claims_of(folder: Path) -> Claims | None:
+    """The way to the pool of a batch that a person started."""
+    if not is_open(folder):
+        return None
+    info = read_batch_info(folder)
+    return Claims(open_pool(info.pool), info.gtin, f"{info.line}/{folder.name}", (folder / SERIALS).exists())
 
 
 def _close_account(recorder: Recorder, writer: BatchWriter, folder: Path, stations: list[str]) -> None:

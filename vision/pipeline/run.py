@@ -12,6 +12,8 @@ from pathlib import Path
 
 from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
 
+from vision.batch.challenge import challenge_due, under_challenge
+from vision.batch.life import open_batch_of
 from vision.cameras.camera import CameraError
 from vision.config import LineConfig
 from vision.content.order import Order
@@ -21,6 +23,7 @@ from vision.pipeline.line import Line, StartError
 from vision.pipeline.plc_process import PlcProcess
 from vision.pipeline.sources import prepare_sources
 from vision.pipeline.stats import Status, Summary
+from vision.results.folder import ResultsError
 
 log = logging.getLogger("line")
 
@@ -40,10 +43,15 @@ def run_line(
     Raises StartError or ResultsError, one line, when it cannot start; nothing half-started stays then.
     """
     start_fork_server()
+    ordered = open_batch_of(config.results, config.name)
+    if ordered is not None:
+        if order is not None and order.digest() != ordered.order.digest():
+            raise ResultsError(f"{ordered.folder}: is open for order {ordered.order.order!a}: end it before another order is run")
+        order = ordered.order
     recipes = [station.recipe.recipe(order) for station in config.stations]
     with ExitStack() as stack:
         # The batch first, for its lock: a start that is refused must not touch what the line that runs lives on.
-        batch = Batch(config, order, recipes)
+        batch = Batch(config, order, recipes, ordered=ordered)
         stack.callback(batch.release)
         not_running = stack.enter_context(ExitStack())
         not_running.callback(batch.abandon)
@@ -64,12 +72,32 @@ def run_line(
             line.start()
         not_running.pop_all()
         on_start(line)
-        line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), on_status, status_period_s)
+        watch = on_status if ordered is None else _challenge_watch(line, config.challenge_minutes, on_status)
+        line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), watch, status_period_s)
         summary = line.stop()
         on_status(line.status())
         accounts = {station.name: plc.close() for station, plc in zip(config.stations, plcs, strict=True) if plc is not None}
         summary.plc = accounts or None
         return summary
+
+
+def _challenge_watch(line: Line, minutes: float, on_status: Callable[[Status], None]) -> Callable[[Status], None]:
+    """Looks once a second whether a challenge test of the open batch is due; then the station is not ready before one is made."""
+    folder = line.batch.folder
+    next_s = 0.0
+
+    def watch(status: Status) -> None:
+        nonlocal next_s
+        if status.seconds >= next_s:
+            next_s = status.seconds + 1.0
+            due = "" if under_challenge(folder) else challenge_due(folder, minutes)
+            if due:
+                line.trouble["challenge"] = f"challenge test is due: {due}"
+            else:
+                line.trouble.pop("challenge", None)
+        on_status(status)
+
+    return watch
 
 
 @contextmanager

@@ -25,12 +25,17 @@ class ResultsError(Exception):
     """One line: which file or folder of the results, and what is wrong with it."""
 
 
+class LineBusy(ResultsError):
+    """Another process runs the line of this folder."""
+
+
 @dataclass(frozen=True, slots=True)
 class BatchInfo:
     """What a batch rests on; written once, before its first row, and covered by the chain of seals.
 
     order: name of the order, "" where the line ran without one. start_utc: ISO 8601 with offset.
-    hashes: sha256 by what was hashed: "recipe", "order", "calibration", "config".
+    hashes: sha256 by what was hashed: "recipe", "order", "calibration", "config". files: sha256 of the files that stand beside
+    batch.json from the start (the order and its serials). pool: where its serials are, without a password; "" = none.
     """
 
     line: str
@@ -40,6 +45,8 @@ class BatchInfo:
     gtin: str = ""
     lot: str = ""
     hashes: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    pool: str = ""
 
     def provenance(self) -> dict[str, str]:
         """What every file of the batch says it rests on: software version and hashes."""
@@ -112,7 +119,7 @@ def lock_line(results: Path, line: str) -> LineLock:
     except BlockingIOError:
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
         os.close(descriptor)
-        raise ResultsError(f"{folder}: another line runs on this folder (process {holder or 'unknown'})") from None
+        raise LineBusy(f"{folder}: another line runs on this folder (process {holder or 'unknown'})") from None
     except OSError as error:
         if descriptor >= 0:
             os.close(descriptor)
@@ -120,6 +127,18 @@ def lock_line(results: Path, line: str) -> LineLock:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return LineLock(descriptor)
+
+
+def line_holder(results: Path, line: str) -> int | None:
+    """The process that runs a line on its results folder, None where nobody does. Raises ResultsError for a folder that is none."""
+    try:
+        lock_line(results, line).release()
+    except LineBusy:
+        try:
+            return int((results / line / ".lock").read_text().strip())
+        except (OSError, ValueError):
+            return None
+    return None
 
 
 def batch_folder(results: Path, line: str, start: datetime) -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 from vision.results.chain import chain_lines
 from vision.results.folder import IMAGES, ResultsError, batches
 from vision.results.images import DAMAGED, recover_images
+from vision.results.operations import mend_operations
 from vision.results.seal import SEALS, finish_interrupted, seal_file
 from vision.results.stream import StreamReader
 
@@ -61,6 +62,7 @@ def recover(folder: Path) -> Recovery:
 
 def _recover_rows(folder: Path, recovery: Recovery) -> None:
     recovery.done += finish_interrupted(folder)
+    recovery.done += mend_operations(folder)
     for temporary in sorted(folder.glob(".*.tmp")):
         temporary.unlink()
         recovery.done.append(f"{temporary.name}: half-written, removed")

@@ -5,7 +5,8 @@ How a stranger checks a batch, with sha256sum and this page:
 - each line of seal.jsonl names a file with the hash that `sha256sum 000001.arrow` must print;
 - `previous` of line n is what `sed -n <n-1>p seal.jsonl | sha256sum` prints; of line 1, what `sha256sum batch.json` prints;
 - `images` in a line says how many lines images/images.jsonl had then, and the hash of the last of them (64 zeros for none);
-  each of its lines names an image with its hash, and is chained in the same way from 64 zeros.
+  each of its lines names an image with its hash, and is chained in the same way from 64 zeros;
+- `operations` says the same of operations.jsonl, whose chain starts from batch.json; `files` in batch.json names the order's.
 
 The order of steps makes each crash between two of them recoverable (see vision.results.recovery): temporary file, fsync,
 rename, fsync of the folder, line in seal.jsonl, fsync, seal.sha256, and only then is the open file removed.
@@ -26,6 +27,7 @@ import pyarrow as pa
 
 from vision.results.chain import GENESIS, append_line, chain_lines, link, origin, sha256
 from vision.results.folder import BATCH_INFO, IMAGES, ResultsError, sync_folder, write_whole
+from vision.results.operations import operations_head
 from vision.results.schema import provenance_of
 from vision.results.stream import StreamReader
 
@@ -86,6 +88,7 @@ def seal_steps(stream: Path, last: bool = False) -> Steps:
         **provenance_of(schema),
         "stations": stations,
         "images": _images_head(folder),
+        **({"operations": operations} if (operations := operations_head(folder)) else {}),
         "last": last,
         "utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }

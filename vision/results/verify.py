@@ -15,9 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vision.results.chain import GENESIS, chain_entries, chain_lines, origin, sha256
-from vision.results.folder import BATCH_INFO, IMAGES, ResultsError
+from vision.results.folder import BATCH_INFO, IMAGES, ResultsError, read_batch_info
+from vision.results.operations import OPERATIONS
 from vision.results.reader import fold, read_rows
 from vision.results.seal import HEAD, IMAGE_LIST, SEALS, file_sha256, head_text
+from vision.results.signatures import REPORTS, SIGNATURES
 from vision.results.stream import StreamReader
 
 _COLUMNS = ["accept", "reasons", "evidence"]
@@ -30,6 +32,7 @@ class Examination:
     problems: one line each, what is not as sealed or not as it must be. notes: true, and worth knowing, but no fault (an
     open file, an amendment in a later file, images dropped at their cap). rows, accepted: after folding. missing: triggers
     without a row between the first and the last, by station. closed: the batch ended in order. head: hash of seal.jsonl.
+
     """
 
     problems: list[str] = field(default_factory=list)
@@ -57,7 +60,10 @@ def examine(folder: Path) -> Examination:
         whole = not found.problems
         _examine_rows(tables, whole, found)
         _examine_images(folder, seals, tables, found)
-        _examine_names(folder, found)
+        _examine_operations(folder, seals, found)
+        named = _examine_given(folder, found)
+        _examine_signatures(folder, found)
+        _examine_names(folder, named, found)
     except (OSError, ResultsError) as error:
         found.problems.append(f"{folder}: cannot be examined to the end ({error})")
     return found
@@ -71,6 +77,8 @@ def _examine_seals(folder: Path, found: Examination) -> list[dict[str, Any]]:
         found.problems.append(f"{SEALS}: is not what {HEAD} says (changed, or a sealing was interrupted and not yet recovered)")
     seals, problems = chain_entries(SEALS, content, origin(folder / BATCH_INFO))
     found.problems += problems
+    if seals and seals[0].get("previous") != origin(folder / BATCH_INFO):
+        found.problems.append(f"{BATCH_INFO}: changed or missing: the chain starts from another one")
     found.head = sha256(content) if content else ""
     found.closed = bool(seals) and seals[-1].get("last") is True
     if not found.closed:
@@ -175,8 +183,63 @@ def _examine_images(folder: Path, seals: list[dict[str, Any]], tables: list[tupl
         found.notes.append(f"{len(unkept)} images were asked for and not kept (caps, disk space)")
 
 
-def _examine_names(folder: Path, found: Examination) -> None:
-    known = {BATCH_INFO, SEALS, HEAD, IMAGES, "logs"}
+def _examine_operations(folder: Path, seals: list[dict[str, Any]], found: Examination) -> None:
+    """The list of operations is whole, and begins as each seal says."""
+    path = folder / OPERATIONS
+    content = path.read_bytes() if path.exists() else b""
+    if content:
+        found.problems += chain_entries(OPERATIONS, content, origin(folder / BATCH_INFO))[1]
+    lines = chain_lines(content)
+    covered = 0
+    for seal in seals:
+        if head := seal.get("operations"):
+            covered = int(head.get("lines", 0))
+            if not 0 < covered <= len(lines) or sha256(lines[covered - 1]) != head.get("sha256"):
+                found.problems.append(f"{OPERATIONS}: is not what {seal.get('name')} was sealed with")
+    if len(lines) > covered:
+        found.notes.append(f"{OPERATIONS}: {len(lines) - covered} lines since the last seal")
+
+
+def _examine_given(folder: Path, found: Examination) -> set[str]:
+    """The files that batch.json names are there as they were at the start; gives their names."""
+    if not (folder / BATCH_INFO).exists():
+        return set()  # where there was one, the first link of the chain says so
+    files = read_batch_info(folder).files
+    for name, expected in files.items():
+        path = folder / Path(name).name
+        if not path.is_file():
+            found.problems.append(f"{name}: missing")
+        elif file_sha256(path) != expected:
+            found.problems.append(f"{name}: changed since the batch was started")
+    return set(files)
+
+
+def _examine_signatures(folder: Path, found: Examination) -> None:
+    """Each signature stands for the chain as it is: their own chain starts from seal.jsonl, and names what else it covers."""
+    path = folder / SIGNATURES
+    if not path.exists():
+        return
+    entries, problems = chain_entries(SIGNATURES, path.read_bytes(), origin(folder / SEALS))
+    found.problems += problems
+    operations = chain_lines((folder / OPERATIONS).read_bytes()) if (folder / OPERATIONS).exists() else []
+    for number, entry in enumerate(entries, 1):
+        if entry.get("head") != found.head:
+            found.problems.append(f"{SIGNATURES}: line {number} was given for another head than this batch's")
+        head = entry.get("operations")
+        if head and not (
+            0 < int(head["lines"]) <= len(operations) and sha256(operations[int(head["lines"]) - 1]) == head["sha256"]
+        ):
+            found.problems.append(f"{SIGNATURES}: line {number} was given for other operations than those of {OPERATIONS}")
+        for name, expected in dict(entry.get("files", {})).items():
+            path = folder / name
+            if ".." in Path(name).parts or not path.is_file():
+                found.problems.append(f"{name}: missing, and signed in line {number} of {SIGNATURES}")
+            elif file_sha256(path) != expected:
+                found.problems.append(f"{name}: changed since it was signed in line {number} of {SIGNATURES}")
+
+
+def _examine_names(folder: Path, named: set[str], found: Examination) -> None:
+    known = {BATCH_INFO, SEALS, HEAD, IMAGES, OPERATIONS, SIGNATURES, REPORTS, "logs"} | named
     for entry in sorted(folder.iterdir()):
         if entry.name in known or entry.suffix in (".arrow", ".arrows"):
             continue

@@ -88,6 +88,11 @@ class BatchWriter:
             self._known[key] = (record.revision, record.accept)
             self._pending.append(record)
 
+    def verdict(self, station: str, trigger: int) -> bool | None:
+        """Whether the row of a recent trigger, taken or on the disk already, accepts; None where there is none."""
+        known = self._known.get((station, trigger)) or self._former.get((station, trigger))
+        return None if known is None else known[1]
+
     def commit(self) -> list[Ack]:
         """Puts all appended records on the disk and gives back what is safe there now.
 
@@ -136,19 +141,22 @@ class BatchWriter:
         self._sealing = None
         return False
 
-    def close(self) -> None:
-        """Commits what is left and seals all; the last seal says that the batch ended. Raises RecordingError; may be repeated."""
+    def close(self, last: bool = True) -> None:
+        """Commits what is left and seals all. Raises RecordingError; may be repeated.
+
+        last: the batch ends, and the last seal says so; else a later writer goes on.
+        """
         self.commit()
         if self._sealing is not None:
             self._sealing.close()
             self._sealing = None
         try:
-            if not self._ending:
+            if last and not self._ending:
                 self._open_stream()
-                self._close_stream()
                 self._ending = True
+            self._close_stream()
             while self._unsealed:
-                seal_file(self._unsealed[0], last=len(self._unsealed) == 1)
+                seal_file(self._unsealed[0], last=last and len(self._unsealed) == 1)
                 self._unsealed.pop(0)
         except OSError as error:
             raise RecordingError(f"{self._folder}: rows are recorded, but not sealed ({error.strerror or error})") from error

@@ -49,6 +49,12 @@ class Recipe:
         fields["order"] = None if self.order is None else self.order.digest()
         return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
+    def setup_hash(self) -> str:
+        """SHA-256 of how symbols are graded alone: the calibration (grey of white and black, mm per pixel), aperture and
+        edition.
+        """
+        return hashlib.sha256(json.dumps(dataclasses.asdict(self.setup), sort_keys=True).encode()).hexdigest()
+
 
 def recipe_for(order: Order, search: Search, setup: Setup, grade_min: float = 0.0, count_extra: bool = False) -> Recipe:
     """The recipe of a station under an order, which sets the edition, the number of symbols and the least grade.

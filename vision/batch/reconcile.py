@@ -1,0 +1,121 @@
+"""Does every serial and every trigger add up? The two equations of a batch, from pool, rows and operations.
+
+    allocated = commissioned + scrapped + sampled + destroyed + returned + unexplained       (unexplained = 0)
+    triggers  = accepted + rejected + removed by hand;   rejects signalled = rejects confirmed
+
+Each side is counted on its own: what was allocated comes from the start of the batch, the states from the pool, what packs
+bear from the rows, the last trigger of each station from its numbering, the confirmation from people who counted the reject bin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from vision.batch.life import OrderedBatch
+from vision.batch.settle import read_journal, settle
+from vision.results.operations import read_operations
+from vision.results.reader import open_batch
+from vision.serials.pool import Pool
+from vision.serials.states import State
+
+_TERMS = {
+    "commissioned": (State.COMMISSIONED, State.RELEASED),
+    "scrapped": (State.LABEL_SCRAPPED, State.SN_INVALID),
+    "sampled": (State.SAMPLED, State.LABEL_SAMPLED),
+    "destroyed": (State.INACTIVE, State.DESTROYED),
+}
+REWORK = "REWORK"
+"""The station whose triggers are packs that people scanned again."""
+
+
+@dataclass(slots=True)
+class Reconciliation:
+    """Both equations in numbers. unexplained_serials: the first hundred of them, with what is known."""
+
+    allocated: int = 0
+    commissioned: int = 0
+    scrapped: int = 0
+    sampled: int = 0
+    destroyed: int = 0
+    returned: int = 0
+    unexplained: int = 0
+    unexplained_serials: list[str] = field(default_factory=list)
+    triggers: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    removed: int = 0
+    rejects_signalled: int = 0
+    rejects_confirmed: int | None = None
+    contradictions: list[str] = field(default_factory=list)
+
+    @property
+    def open_points(self) -> list[str]:
+        """What does not close, a line each; empty = the batch may end."""
+        points = list(self.contradictions)
+        explained = self.commissioned + self.scrapped + self.sampled + self.destroyed + self.returned
+        if self.unexplained:
+            points.append(f"{self.unexplained} serials are unexplained: {', '.join(self.unexplained_serials[:5])}")
+        if self.allocated != explained + self.unexplained:
+            points.append(f"{self.allocated} serials were allocated, {explained + self.unexplained} are accounted for")
+        if self.triggers != self.accepted + self.rejected + self.removed:
+            sums = f"{self.accepted} accepted + {self.rejected} rejected + {self.removed} removed by hand"
+            points.append(f"{self.triggers} triggers, but {sums}")
+        if self.rejects_confirmed is None and self.rejects_signalled:
+            points.append(f"{self.rejects_signalled} rejects were signalled, and nobody counted the reject bin")
+        elif self.rejects_confirmed is not None and self.rejects_confirmed != self.rejects_signalled:
+            points.append(f"{self.rejects_signalled} rejects were signalled, {self.rejects_confirmed} were confirmed")
+        return points
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "closed": not self.open_points, "open_points": self.open_points}
+
+
+def reconcile(batch: OrderedBatch, pool: Pool) -> Reconciliation:
+    """Settles pool and journal and counts. Raises ResultsError, PoolError."""
+    journal = read_journal(batch.folder, batch.product)
+    settled = settle(batch, pool, journal)
+    operations = read_operations(batch.folder)
+    result = Reconciliation(contradictions=list(settled.contradictions))
+    _count_serials(result, batch, pool, operations)
+    _count_triggers(result, batch, operations)
+    return result
+
+
+def _count_serials(result: Reconciliation, batch: OrderedBatch, pool: Pool, operations: list[dict[str, Any]]) -> None:
+    counts = pool.counts(batch.product, batch.name)
+    for term, states in _TERMS.items():
+        setattr(result, term, sum(counts.get(state, 0) for state in states))
+    ends = [operation for operation in operations if operation["what"] == "end"]
+    given_back = sum(int(operation["returned"]) for operation in ends)
+    result.returned = given_back if ends else counts.get(State.ALLOCATED, 0)  # never seen on a pack: goes back at the end
+    printed = [serial for serial, _ in pool.of_batch(batch.product, batch.name, State.ENCODED)]
+    result.unexplained = len(printed)
+    result.unexplained_serials = [f"{serial!a} was printed, and its pack was rejected" for serial in printed[:100]]
+    allocated = next((operation.get("allocated") for operation in operations if operation["what"] == "start"), None)
+    unlisted = sum(counts.values()) + (given_back if ends else 0)
+    result.allocated = unlisted if allocated is None else int(allocated)
+
+
+def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: list[dict[str, Any]]) -> None:
+    rows = open_batch(batch.folder, ["station", "trigger", "accept"])
+    removed = {(o["station"], int(t)) for o in operations if o["what"] == "remove" for t in o["triggers"]}
+    last: dict[str, int] = {}
+    left_bin = 0
+    for station, trigger, accept in zip(*(rows[name].to_pylist() for name in ("station", "trigger", "accept")), strict=True):
+        last[station] = max(last.get(station, 0), trigger)
+        if (station, trigger) in removed:
+            result.removed += 1
+        elif accept:
+            result.accepted += 1
+            left_bin += station == REWORK
+        else:
+            result.rejected += 1
+            result.rejects_signalled += station != REWORK
+    result.triggers = sum(last.values())
+    # In the bin lie the rejects but those that were reworked, taken as samples, or are known-bad packs of a challenge test.
+    taken = sum(len(o["triggers"]) for o in operations if o["what"] == "challenge")
+    taken += sum(len(o["serials"]) for o in operations if o.get("from_bin"))
+    counted = [int(o["counted"]) for o in operations if o["what"] == "clearance" and o.get("counted") is not None]
+    if counted:
+        result.rejects_confirmed = sum(counted) + left_bin + taken

@@ -1,0 +1,190 @@
+"""The batch report: what was ordered, what became of every pack and serial, who did what, and the head of the chain it all
+hangs on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from vision.batch.life import OrderedBatch
+from vision.batch.reconcile import Reconciliation
+from vision.report.document import Block, Callout, Cell, Document, Facts, Heading, Paragraph, Table, Tone
+from vision.results.operations import read_operations
+from vision.results.reader import open_batch
+from vision.results.seal import head
+from vision.results.signatures import read_signatures
+from vision.results.verify import Examination, examine
+
+_SERIAL_TERMS = ("allocated", "commissioned", "scrapped", "sampled", "destroyed", "returned", "unexplained")
+_TRIGGER_TERMS = ("triggers", "accepted", "rejected", "removed")
+
+
+def batch_document(batch: OrderedBatch, result: Reconciliation) -> Document:
+    """The report as a document for `vision.report`. result: of `reconcile`. Raises ResultsError."""
+    operations = read_operations(batch.folder)
+    examined = examine(batch.folder)
+    blocks: list[Block] = [
+        _verdict(result, examined, operations),
+        _facts(batch, operations),
+        *_equations(result),
+        *_reasons(batch),
+        *_challenges(operations),
+        *_operations(operations),
+        *_record(batch, examined),
+    ]
+    order = batch.order
+    return Document(
+        title=f"Batch report {order.lot}",
+        subtitle=f"{order.product}, order {order.order}, line {batch.info.line}",
+        blocks=blocks,
+        footer=f"packline-vision {batch.info.software}, head {head(batch.folder) or 'none yet'}",
+    )
+
+
+def _verdict(result: Reconciliation, examined: Examination, operations: list[dict[str, Any]]) -> Callout:
+    points = (*result.open_points, *examined.problems)
+    deviations = [operation for operation in operations if operation["what"] == "deviation"]
+    if not points:
+        return Callout("Every serial and every trigger adds up; the record is as it was sealed.", tone=Tone.GOOD)
+    if deviations and not examined.problems:
+        words = tuple(f"Deviation by {o['who']}, {o['utc']}: {o['why']}" for o in deviations)
+        return Callout("Closed with a signed deviation.", (*points, *words), Tone.WARN)
+    return Callout("Does not add up.", tuple(points), Tone.BAD)
+
+
+def _facts(batch: OrderedBatch, operations: list[dict[str, Any]]) -> Facts:
+    order = batch.order
+    ends = [operation for operation in operations if operation["what"] == "end"]
+    kept = [operation["retain_until"] for operation in operations if "retain_until" in operation]
+    code = "GTIN" if order.scheme == "GS1" else "PPN"
+    return Facts(
+        (
+            ("Order", order.order),
+            (code, order.product_code),
+            ("Lot", order.lot),
+            ("Expiry (YYMMDD)", order.expiry),
+            ("Quantity ordered", str(order.quantity)),
+            ("Least grade, edition", f"{order.grade_min:.1f}, ISO/IEC 15415:{order.edition}"),
+            ("Started", f"{batch.info.start_utc} by {operations[0]['who']}" if operations else batch.info.start_utc),
+            ("Ended", f"{ends[0]['utc']} by {ends[0]['who']}" if ends else "open"),
+            ("Record kept until", kept[-1] if kept else "set at the end"),
+            ("Software", batch.info.software),
+        )
+    )
+
+
+def _equations(result: Reconciliation) -> list[Block]:
+    values = result.as_json()
+    serial_rows = tuple((name, str(values[name])) for name in _SERIAL_TERMS)
+    trigger_rows = tuple((name.replace("removed", "removed by hand"), str(values[name])) for name in _TRIGGER_TERMS)
+    confirmed = "not counted" if result.rejects_confirmed is None else str(result.rejects_confirmed)
+    bin_rows = (("rejects signalled", str(result.rejects_signalled)), ("rejects confirmed", confirmed))
+    blocks: list[Block] = [
+        Heading("Reconciliation"),
+        Paragraph(
+            "allocated = commissioned + scrapped + sampled + destroyed or inactive + returned + unexplained; unexplained = 0"
+        ),
+        Table(("serials", "count"), serial_rows, right=(1,)),
+        Paragraph("triggers = accepted + rejected + removed by hand; rejects signalled = rejects confirmed"),
+        Table(("packs", "count"), (*trigger_rows, *bin_rows), right=(1,)),
+    ]
+    if result.unexplained_serials:
+        rows = tuple((Cell(text, code=True),) for text in result.unexplained_serials)
+        blocks.append(Table(("unexplained serials",), rows))
+    return blocks
+
+
+def reason_counts(folder: Path) -> Counter[str]:
+    """Rejected triggers of a batch by their first reason."""
+    table = open_batch(folder, ["accept", "reasons"])
+    return Counter(reasons[0] for reasons in table["reasons"].to_pylist() if reasons)
+
+
+def _reasons(batch: OrderedBatch) -> list[Block]:
+    counts = reason_counts(batch.folder)
+    if not counts:
+        return []
+    rows = tuple((Cell(name, code=True), str(count)) for name, count in counts.most_common())
+    return [Heading("Rejects by first reason"), Table(("reason", "packs"), rows, right=(1,))]
+
+
+def _challenges(operations: list[dict[str, Any]]) -> list[Block]:
+    tests = [operation for operation in operations if operation["what"] == "challenge"]
+    if not tests:
+        return []
+    rows = []
+    for test in tests:
+        passed = bool(test["passed"])
+        steps = ", ".join(f"{s['kind']}: {' '.join(s['reasons']) or 'ACCEPTED'}" for s in test["steps"])
+        rows.append((test["utc"], test["who"], Cell("passed" if passed else "FAILED", Tone.GOOD if passed else Tone.BAD), steps))
+    return [Heading("Challenge tests"), Table(("time", "who", "result", "known-bad packs"), tuple(rows))]
+
+
+def _operations(operations: list[dict[str, Any]]) -> list[Block]:
+    rows = []
+    for operation in operations:
+        serials = operation.get("serials", [])
+        about = ", ".join(serials[:8]) + (f" and {len(serials) - 8} more" if len(serials) > 8 else "")
+        about = about or ", ".join(
+            f"{operation['station']} {t}" for t in operation.get("triggers", [])[:8] if "station" in operation
+        )
+        rows.append((operation["utc"], operation["who"], operation["what"], about, operation["why"]))
+    return [Heading("Operations"), Table(("time", "who", "what", "packs", "why"), tuple(rows))] if rows else []
+
+
+def _record(batch: OrderedBatch, examined: Examination) -> list[Block]:
+    hashes = tuple((Cell(name), Cell(value, code=True)) for name, value in sorted(batch.info.hashes.items()))
+    signatures = tuple(
+        (entry["utc"], entry["name"], entry["meaning"], Cell(entry["head"][:16], code=True))
+        for entry in read_signatures(batch.folder)
+    )
+    blocks: list[Block] = [
+        Heading("Record"),
+        Facts((("Head of the chain (sha256 of seal.jsonl)", head(batch.folder) or "nothing is sealed yet"),)),
+        Table(("rests on", "sha256"), hashes),
+        Paragraph("Signatures are bound to the head: any change to a row, an image, the order or an operation gives another one."),
+        Table(("time", "name", "meaning", "head"), signatures or (("", "", "", ""),)),
+    ]
+    if examined.notes:
+        blocks.append(Paragraph("; ".join(examined.notes), Tone.MUTED))
+    return blocks
+
+
+def batch_table(batch: OrderedBatch, result: Reconciliation) -> pa.Table:
+    """The report as rows for other programs: section, name, count, text; what the batch is stands in the metadata."""
+    rows: list[tuple[str, str, int | None, str | None]] = []
+    values = result.as_json()
+    rows += [("serials", name, int(values[name]), None) for name in _SERIAL_TERMS]
+    rows += [("packs", name, int(values[name]), None) for name in _TRIGGER_TERMS]
+    rows += [
+        ("packs", "rejects_signalled", result.rejects_signalled, None),
+        ("packs", "rejects_confirmed", result.rejects_confirmed, None),
+    ]
+    rows += [("reasons", name, count, None) for name, count in reason_counts(batch.folder).most_common()]
+    rows += [("open_points", str(number), None, text) for number, text in enumerate(result.open_points, 1)]
+    for number, operation in enumerate(read_operations(batch.folder), 1):
+        rows.append(
+            (
+                "operations",
+                str(number),
+                len(operation.get("serials", [])),
+                f"{operation['utc']} {operation['who']} {operation['what']}",
+            )
+        )
+    schema = pa.schema(
+        [("section", pa.string()), ("name", pa.string()), ("count", pa.int64()), ("text", pa.string())],
+        metadata={
+            "batch": batch.name,
+            "order": batch.order.order,
+            "product": batch.product,
+            "lot": batch.order.lot,
+            "expiry": batch.order.expiry,
+            "closed": str(not result.open_points).lower(),
+            "head": head(batch.folder),
+        },
+    )
+    return pa.Table.from_pylist([dict(zip(schema.names, row, strict=True)) for row in rows], schema=schema)
