@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 
 from vision.cameras.camera import CameraError
 from vision.cameras.profile import Profile, find_profile, load_profile
-from vision.config.records import CameraConfig, LineConfig, RecipeConfig, RejectConfig, ResultsConfig, StationConfig
+from vision.config.records import CameraConfig, LineConfig, RecipeConfig, RejectConfig, ResultsConfig, StationConfig, TraceConfig
 from vision.config.section import NAME, ConfigError, Section, bare, printable, shown
+from vision.config.trace import trace_config
 from vision.decode.search import Search
 from vision.grade.setup import Setup
 
@@ -41,8 +42,8 @@ def load_line(path: str | Path) -> LineConfig:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not TOML: {' '.join(str(error).split())}") from None
     for key in raw:
-        if key not in ("line", "results", "station"):
-            raise ConfigError(f"{path}: [{bare(key)}]: unknown table, expected [line], [results], [[station]]")
+        if key not in ("line", "results", "station", "trace"):
+            raise ConfigError(f"{path}: [{bare(key)}]: unknown table, expected [line], [results], [trace], [[station]]")
     if "line" not in raw:
         raise ConfigError(f"{path}: [line]: missing, expected a table")
     tables = raw.get("station")
@@ -50,12 +51,13 @@ def load_line(path: str | Path) -> LineConfig:
         raise ConfigError(f"{path}: [[station]]: missing, expected one table for each station")
     stations = tuple(_station(Section(path, f"[station {number}]", table)) for number, table in enumerate(tables, start=1))
     keep = _results(Section(path, "[results]", raw.get("results", {})))
-    config = _line(Section(path, "[line]", raw["line"]), keep, stations)
+    trace = trace_config(Section(path, "[trace]", raw.get("trace", {})))
+    config = _line(Section(path, "[line]", raw["line"]), keep, stations, trace)
     _check_together(config)
     return config
 
 
-def _line(section: Section, keep: ResultsConfig, stations: tuple[StationConfig, ...]) -> LineConfig:
+def _line(section: Section, keep: ResultsConfig, stations: tuple[StationConfig, ...], trace: TraceConfig) -> LineConfig:
     config = LineConfig(
         path=section.path,
         name=section.text("name", "1 to 40 letters, digits, - or _", NAME.pattern),
@@ -70,6 +72,7 @@ def _line(section: Section, keep: ResultsConfig, stations: tuple[StationConfig, 
         stations=stations,
         serial_pool=section.text("serial_pool", "sqlite:PATH or postgresql://USER@HOST:PORT/DATABASE", default=""),
         challenge_minutes=section.number("challenge_minutes", 0.0, 10_080.0, 0.0),
+        trace=trace,
     )
     section.finish()
     return config

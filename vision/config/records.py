@@ -150,6 +150,27 @@ class StationConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelConfig:
+    """A kind of container. capacity: most packs or containers directly in it. mixed_lots: whether packs of several lots or products
+    may be in it, at any depth."""
+
+    name: str
+    capacity: int
+    mixed_lots: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TraceConfig:
+    """company_prefixes: of our GTINs, SSCCs and the GLN, for URNs. gln: of the site, "" = not said. time_zone: its name, for the
+    offset in events. levels: containers, the smallest first."""
+
+    company_prefixes: tuple[str, ...] = ()
+    gln: str = ""
+    time_zone: str = "UTC"
+    levels: tuple[LevelConfig, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LineConfig:
     """A line file, checked. results: folder, relative to the working directory. slots: frames in memory over all stations.
 
@@ -172,3 +193,4 @@ class LineConfig:
     stations: tuple[StationConfig, ...]
     serial_pool: str = ""
     challenge_minutes: float = 0.0
+    trace: TraceConfig = TraceConfig()
