@@ -134,3 +134,28 @@ def test_a_full_disk_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyP
         assert packs(2)[1] in journal.state.parents and path.read_bytes() == before
         journal.do(entry)
     assert examine_journal(path)[2] == []
+
+
+def test_deeds_done_together_are_there_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "aggregation.jsonl"
+    filled(path)
+    before = path.read_bytes()
+
+    def full(*arguments: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    journal = journal_at(path)
+    with monkeypatch.context() as patch:
+        patch.setattr("vision.results.chain.os.write", full)
+        with pytest.raises(OSError, match="No space"), journal.together():
+            for pack in packs(3)[1:]:
+                journal.do(journal.state.unpack([pack]))
+    assert path.read_bytes() == before
+    with pytest.raises(ResultsError, match="closed"):
+        journal.do(journal.state.close(next(iter(journal.state.containers))))
+    with journal_at(path) as journal:
+        with journal.together():
+            for pack in packs(3)[1:]:
+                journal.do(journal.state.unpack([pack]))
+            assert path.read_bytes() == before, "nothing yet"
+        assert examine_journal(path)[0] == 7 and examine_journal(path)[2] == []

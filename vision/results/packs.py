@@ -46,13 +46,17 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class PackList:
-    """A pack list, mapped. lots, expiries: those in it; None = too many to list. utc_ns: of the first and the last row."""
+    """A pack list, mapped. lots, expiries: those in it; None = too many to list. utc_ns: of the first and the last row.
+
+    revised: it has rows that replace others, maybe in a former file.
+    """
 
     path: Path
     table: pa.Table
     lots: frozenset[str] | None
     expiries: frozenset[str] | None
     utc_ns: tuple[int, int]
+    revised: bool
 
     def of_serial(self, serial: str) -> list[dict[str, Any]]:
         """The rows that bear this serial."""
@@ -128,13 +132,13 @@ def write_packs(path: Path, parts: Sequence[pa.RecordBatch]) -> Generator[None, 
     """Sorts packs by serial and writes them as one pack list, synced, in steps of a few ms. Raises OSError; then no file is left."""
     table = pa.Table.from_batches(parts, schema=SCHEMA).unify_dictionaries().combine_chunks()
     yield
-    table = table.take(pc.sort_indices(table, sort_keys=[("serial", "ascending"), ("row", "ascending")])).combine_chunks()
+    table = _by_serial(table)
     yield
-    times = pc.min_max(table["utc"].cast(pa.int64())).as_py()
     summary = {
         "lots": _listed(table["lot"]),
         "expiries": _listed(table["expiry"]),
-        "utc_ns": [times["min"] or 0, times["max"] or 0],
+        "utc_ns": _span_ns(table),
+        "revised": _is_revised(table),
     }
     schema = SCHEMA.with_metadata({"vision.packs": json.dumps(summary)})
     try:
@@ -170,7 +174,7 @@ def open_packs(path: Path) -> PackList:
 
 def _packs(path: Path, table: pa.Table, summary: dict[str, Any]) -> PackList:
     lots, expiries = (None if summary[name] is None else frozenset(summary[name]) for name in ("lots", "expiries"))
-    return PackList(path, table, lots, expiries, (int(summary["utc_ns"][0]), int(summary["utc_ns"][1])))
+    return PackList(path, table, lots, expiries, (int(summary["utc_ns"][0]), int(summary["utc_ns"][1])), bool(summary["revised"]))
 
 
 def packs_in_memory(path: Path, rows: pa.Table) -> PackList:
@@ -182,7 +186,7 @@ def packs_in_memory(path: Path, rows: pa.Table) -> PackList:
         first += batch.num_rows
     table = _by_serial(pa.Table.from_batches(parts, schema=SCHEMA).unify_dictionaries().combine_chunks())
     first_ns, last_ns = _span_ns(table)
-    return PackList(path, table, None, None, (first_ns, last_ns))
+    return PackList(path, table, None, None, (first_ns, last_ns), _is_revised(table))
 
 
 def _by_serial(table: pa.Table) -> pa.Table:
@@ -193,3 +197,7 @@ def _by_serial(table: pa.Table) -> pa.Table:
 def _span_ns(table: pa.Table) -> list[int]:
     times = pc.min_max(table["utc"].cast(pa.int64())).as_py()
     return [times["min"] or 0, times["max"] or 0]
+
+
+def _is_revised(table: pa.Table) -> bool:
+    return bool(pc.any(pc.greater(table["revision"], 0)).as_py())
