@@ -69,9 +69,7 @@ def rows_of(first: int, count: int, lot: str) -> pa.RecordBatch:
         "utc": pa.array(START_NS + np.arange(first, first + count) * 100_000_000, pa.timestamp("ns", tz="UTC")),
         "accept": pa.array(accept),
         "reasons": pa.array([[] if good else ["LOW_GRADE"] for good in accept], pa.list_(pa.string())),
-        "symbols": pa.ListArray.from_arrays(pa.array(np.arange(count + 1, dtype=np.int32)), symbol).cast(
-            SCHEMA.field("symbols").type
-        ),
+        "symbols": pa.ListArray.from_arrays(one_each, symbol).cast(SCHEMA.field("symbols").type),
     }
     columns = []
     for field in SCHEMA:

@@ -6,5 +6,6 @@ from vision.content.order import OrderError
 from vision.pipeline.line import StartError
 from vision.results.folder import ResultsError
 from vision.serials.pool import PoolError
+from vision.trace.sscc import RangeError
 
-EXPECTED = (CameraError, ConfigError, OrderError, PoolError, ResultsError, StartError)
+EXPECTED = (CameraError, ConfigError, OrderError, PoolError, RangeError, ResultsError, StartError)

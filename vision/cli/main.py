@@ -12,7 +12,7 @@ import sys
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from vision.cli import batch, camera, check, inspect, results, run
+from vision.cli import aggregate, batch, camera, check, inspect, results, run, trace
 
 _INTERRUPTED = 130
 """What Typer gives back after a KeyboardInterrupt."""
@@ -28,6 +28,8 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("inspect")(inspect.inspect)
+app.command("trace")(trace.trace)
+app.add_typer(aggregate.app, name="aggregate")
 app.add_typer(results.app, name="results")
 app.add_typer(batch.app, name="batch")
 app.add_typer(camera.app, name="camera")

@@ -166,9 +166,9 @@ def _write_csv(table: pa.Table, path: Path) -> None:
             common = {name: row[name] for name in _ROW_CELLS}
             for index, symbol in enumerate(row["symbols"]):
                 cells = {**common, "symbol_index": index, **_symbol_cells(symbol)}
-                writer.writerow({name: _cell(value) for name, value in cells.items()})
+                writer.writerow({name: csv_cell(value) for name, value in cells.items()})
             if not row["symbols"]:
-                writer.writerow({name: _cell(value) for name, value in common.items()})
+                writer.writerow({name: csv_cell(value) for name, value in common.items()})
 
 
 def _symbol_cells(symbol: Row) -> Row:
@@ -186,7 +186,7 @@ def _symbol_cells(symbol: Row) -> Row:
     return cells
 
 
-def _cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
     """What a value is as a cell: numbers as they are, text made harmless."""
     if value is None:
         return ""

@@ -35,7 +35,7 @@ SCHEMA = pa.schema(
         ("station", _WORD),
         ("trigger", pa.int64()),
         ("revision", pa.int32()),
-        ("utc", pa.timestamp("ns", tz="UTC")),
+        ("utc_ns", pa.int64()),  # since the epoch
         ("accept", pa.bool_()),  # this pack was let through
         ("position", pa.int16()),  # its place on the tray, null without a layout
         ("grade", pa.float32()),
@@ -119,7 +119,7 @@ def packs_of(rows: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
         of_row("station").dictionary_encode(),
         of_row("trigger"),
         of_row("revision"),
-        of_row("utc"),
+        of_row("utc").cast(pa.int64()),
         accept,
         position,
         of_symbol(pc.struct_field(flat.field("grade"), "overall"), pa.float32()),
@@ -195,7 +195,7 @@ def _by_serial(table: pa.Table) -> pa.Table:
 
 
 def _span_ns(table: pa.Table) -> list[int]:
-    times = pc.min_max(table["utc"].cast(pa.int64())).as_py()
+    times = pc.min_max(table["utc_ns"]).as_py()
     return [times["min"] or 0, times["max"] or 0]
 
 

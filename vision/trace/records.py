@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 from vision.results.folder import ResultsError, batches
 from vision.results.packs import SCHEMA, SUFFIX, PackList, open_packs, packs_in_memory
 from vision.results.reader import read_rows, row_files
-from vision.trace.identifiers import IdentifierError, item_epc, item_of
+from vision.trace.identifiers import IdentifierError, item_epc
 
 _COLUMNS = ["utc", "accept", "symbols"]
+_WHOLE = ["reasons", "detail", "evidence"]
 _REVISED = pa.schema(
     [("line", pa.string()), ("batch", pa.string()), ("station", pa.string()), ("trigger", pa.int64()), ("revision", pa.int32())]
 )
@@ -81,7 +82,9 @@ class Records:
             for row in packs.of_serial(serial)
             if product is None or row["product"] == product
         ]
-        return sorted((row for row in found if not self._amended(row)), key=lambda row: (row["utc"], row["line"], row["trigger"]))
+        return sorted(
+            (row for row in found if not self._amended(row)), key=lambda row: (row["utc_ns"], row["line"], row["trigger"])
+        )
 
     def _amended(self, row: dict[str, Any]) -> bool:
         """A later revision of its row stands in the same batch, under whatever serial."""
@@ -114,26 +117,20 @@ class Records:
             sql = (
                 f"SELECT p.* FROM packs p WHERE {where} AND NOT EXISTS (SELECT 1 FROM revised r WHERE r.line = p.line AND "
                 "r.batch = p.batch AND r.station = p.station AND r.trigger = p.trigger AND r.revision > p.revision) "
-                "ORDER BY p.line, p.batch, p.serial, p.utc"
+                "ORDER BY p.line, p.batch, p.serial, p.utc_ns"
             )
             return database.sql(sql, params=values).to_arrow_table()
 
     def row_of(self, pack: dict[str, Any]) -> dict[str, Any]:
-        """The whole row of a pack, as in the results. pack: as given by of_serial. Raises ResultsError."""
+        """What only the whole row of a pack says: reasons, detail, evidence. pack: as given by of_serial. Raises ResultsError."""
         folder = self.folder / pack["line"] / pack["batch"]
         for path in row_files(folder):
             if path.stem == pack["file"]:
                 try:
-                    return dict(read_rows(path).slice(pack["row"], 1).to_pylist()[0])
+                    return dict(read_rows(path, _WHOLE).slice(pack["row"], 1).select(_WHOLE).to_pylist()[0])
                 except (OSError, IndexError) as error:
                     raise ResultsError(f"{path}: cannot be read ({error})") from None
         raise ResultsError(f"{folder / pack['file']}: gone while it was read")
-
-    def lot_of(self, epc: str) -> str | None:
-        """The lot of a pack that was let through; None for one that never was."""
-        _, serial = item_of(epc)
-        passed = [row for row in self.of_serial(serial) if row["accept"] and epc_of(row) == epc]
-        return str(passed[-1]["lot"]) if passed else None
 
 
 def _named(batch: Path, packs: PackList) -> pa.Table:
@@ -181,7 +178,7 @@ def _condition(question: Question) -> tuple[str, list[Any]]:
             values.append(value)
     for name, sign in (("from_ns", ">="), ("to_ns", "<")):
         if (value := getattr(question, name)) is not None:
-            parts.append(f"epoch_ns(p.utc) {sign} ?")
+            parts.append(f"p.utc_ns {sign} ?")
             values.append(value)
     if question.accepted_only:
         parts.append("p.accept")
