@@ -50,13 +50,14 @@ def epc(number: int) -> str:
 
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
-    """Two lots; the second batch is still open. A5 was rejected, A7 passed and amended in a later file, A1 seen twice."""
+    """Two lots; the second batch is still open. A5 was rejected, A7 passed and amended in a later file, A1 and A2 seen twice."""
     folder = tmp_path / "results"
     first = [pack_record(n, f"A{n}", "LOT-A", *([Reason.LOW_GRADE] if n == 5 else []), evidence=n == 5) for n in range(1, 25)]
     first.append(pack_record(7, "A7", "LOT-A", Reason.NOT_RECORDED, revision=1))
     batch(folder, "2026-11-26T120000Z", first, "LOT-A")
     second = [pack_record(n, f"B{n}", "LOT-B", utc_ns=START_NS + 10**13 + n) for n in range(1, 14)]
     second.append(pack_record(14, "A1", "LOT-A", Reason.DUPLICATE_SERIAL, utc_ns=START_NS + 10**13 + 14))
+    second.append(pack_record(15, "A2", "LOT-A", Reason.LOW_GRADE, utc_ns=START_NS + 10**13 + 15))
     batch(folder, "2026-11-27T120000Z", second, "LOT-B", close=False)
     return folder
 
@@ -87,7 +88,7 @@ def test_a_pack_list_says_what_the_rows_say(results: Path) -> None:
 
 def test_a_lists_summary_leaves_nothing_out(results: Path) -> None:
     records = Records(results)
-    assert records.pack_count == 25 + 14
+    assert records.pack_count == 25 + 15
     times = sorted(row["utc_ns"] for row in records.select(Question()).to_pylist())
     for begin, end in ((times[0], times[1]), (times[3], times[20]), (times[-1], times[-1] + 1), (0, times[0])):
         found = records.select(Question(from_ns=begin, to_ns=end))
@@ -145,6 +146,7 @@ def test_events_of_a_lot_are_those_of_its_packs(packed: Path) -> None:
     events = History(packed).events(Question(lot="LOT-A"))
     counts = {happening: sum(event.happening is happening for event in events) for happening in Happening}
     assert counts[Happening.ACCEPTED] == 22, "no reject, no amended pass, no pack twice"
+    assert counts[Happening.FAILED] == 1, "A2, seen again with a bad print; A1, seen twice, may be a copy"
     assert (counts[Happening.PACKED], counts[Happening.SAMPLED], counts[Happening.DECOMMISSIONED]) == (3, 1, 1)
     assert History(packed).events(Question(lot="LOT-B"))[0].happening is Happening.ACCEPTED
     assert all(event.happening is Happening.ACCEPTED for event in History(packed).events(Question(lot="LOT-B")))
@@ -156,7 +158,7 @@ def test_a_damaged_pack_list_is_named(results: Path) -> None:
     with pytest.raises(ResultsError, match=r"000001\.packs"):
         Records(results)
     path.unlink()
-    assert Records(results).pack_count == 39, "a file from before there were pack lists is read itself"
+    assert Records(results).pack_count == 40, "a file from before there were pack lists is read itself"
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -260,7 +262,7 @@ def test_the_command_writes_events_in_both_forms(packed: Path, vision: Vision) -
         told(vision(*call, cwd=cwd))
         assert (cwd / name).read_bytes() == first, "same records, same bytes"
     assert check_json((cwd / "events.json").read_text("utf-8")) == check_xml((cwd / "events.xml").read_text("utf-8")) == []
-    assert len(json.loads((cwd / "events.json").read_text("utf-8"))["epcisBody"]["eventList"]) == 22 + 3
+    assert len(json.loads((cwd / "events.json").read_text("utf-8"))["epcisBody"]["eventList"]) == 22 + 3 + 1
 
 
 def test_hostile_serials_are_harmless_on_the_terminal_and_in_the_list(tmp_path: Path, vision: Vision) -> None:

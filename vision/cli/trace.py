@@ -27,7 +27,7 @@ def trace(
     begin: Annotated[str | None, typer.Option("--from", metavar="TIME", help="seen from, ISO 8601 (UTC without an offset)")] = None,
     end: Annotated[str | None, typer.Option("--to", metavar="TIME", help="seen before, ISO 8601")] = None,
     results: Annotated[Path, typer.Option(help="folder of the results of all lines")] = Path("results"),
-    pool: Annotated[str, typer.Option(metavar="URL", help="pool of serials: their states, and the block list")] = "",
+    pool: Annotated[str, typer.Option(metavar="URL", help="pool of serials; default: serials.db in --results")] = "",
     line: Annotated[Path | None, typer.Option(metavar="LINE.toml", help="line file: place and prefixes of events")] = None,
     events: Annotated[Path | None, typer.Option(metavar="FILE", help="writes EPCIS 2.0 (.json) or 1.2 (.xml)")] = None,
     packs_per_event: Annotated[int, typer.Option(min=1, max=100_000, help="packs commissioned in one event")] = 1,
@@ -44,6 +44,7 @@ def trace(
     """
     from vision.results.folder import ResultsError
     from vision.serials.open import open_pool
+    from vision.trace.commissioned import POOL
     from vision.trace.recall import History
     from vision.trace.records import Question
 
@@ -54,11 +55,13 @@ def trace(
         raise ResultsError("trace: --events, --recall and --block go with --lot, --expiry, --from or --to")
     if block is not None and block not in ("suspect", "stolen", "recalled"):
         raise ResultsError(f"--block {block!a}: expected suspect, stolen or recalled")
-    if block is not None and not pool:
-        raise ResultsError("--block: goes with --pool, in which the block list lives")
     if expiry is not None and not (len(expiry) == 6 and expiry.isascii() and expiry.isdigit()):
         raise ResultsError(f"--expiry {expiry!a}: expected YYMMDD as printed, day 00 = no day")
     question = Question(lot, expiry, product, _time_ns(begin, "--from"), _time_ns(end, "--to"))
+    if not pool and (results / POOL).exists():
+        pool = f"sqlite:{results / POOL}"
+    if block is not None and not pool:
+        raise ResultsError("--block: goes with --pool, in which the block list lives")
     opened = open_pool(pool) if pool else None
     try:
         history = History(results, opened)

@@ -37,6 +37,7 @@ SCHEMA = pa.schema(
         ("revision", pa.int32()),
         ("utc_ns", pa.int64()),  # since the epoch
         ("accept", pa.bool_()),  # this pack was let through
+        ("reason", _WORD),  # the first one of its row, "" where it was accepted
         ("position", pa.int16()),  # its place on the tray, null without a layout
         ("grade", pa.float32()),
         ("row", pa.int32()),  # of the sealed file
@@ -121,6 +122,7 @@ def packs_of(rows: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
         of_row("revision"),
         of_row("utc").cast(pa.int64()),
         accept,
+        pc.fill_null(pc.list_element(_one_or_more(rows.column("reasons")), 0), "").take(order).dictionary_encode(),
         position,
         of_symbol(pc.struct_field(flat.field("grade"), "overall"), pa.float32()),
         pc.add(order, pa.scalar(first_row, pa.int32())),
@@ -128,8 +130,13 @@ def packs_of(rows: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
+def _one_or_more(reasons: pa.ListArray) -> pa.ListArray:
+    """The lists, null where empty: list_element knows no default."""
+    return pc.if_else(pc.greater(pc.list_value_length(reasons), 0), reasons, pa.scalar(None, reasons.type))
+
+
 def write_packs(path: Path, parts: Sequence[pa.RecordBatch]) -> Generator[None, None, None]:
-    """Sorts packs by serial and writes them as one pack list, synced, in steps of a few ms. Raises OSError; then no file is left."""
+    """Sorts packs by serial and writes a pack list, synced, in steps of a few ms. Raises OSError; then no file is left."""
     table = pa.Table.from_batches(parts, schema=SCHEMA).unify_dictionaries().combine_chunks()
     yield
     table = _by_serial(table)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 
+from vision.batch.life import pool_address
 from vision.config import LineConfig
 from vision.content.compare import check
 from vision.decode.decode import decode
@@ -20,6 +21,8 @@ from vision.serials.states import State
 from vision.trace.identifiers import IdentifierError, item_epc, item_of, sscc_epc
 from vision.trace.records import Records, epc_of
 
+POOL = "serials.db"
+"""The pool of lines that name no other, in the results folder."""
 _PACKABLE = frozenset({State.COMMISSIONED, State.RELEASED})
 
 
@@ -29,9 +32,8 @@ class Commissioned:
     def __init__(self, config: LineConfig) -> None:
         self._results = config.results
         self._records: Records | None = None
-        url = getattr(config, "serial_pool", "") or ""
-        default = config.results / "serials.db"
-        self._pool: Pool | None = open_pool(url or str(default)) if url or default.exists() else None
+        there = bool(config.serial_pool) or (config.results / POOL).exists()
+        self._pool: Pool | None = open_pool(pool_address(config)) if there else None
 
     def lot_of(self, epc: str) -> str | None:
         """The lot of a pack that was let through and is still good; None else."""

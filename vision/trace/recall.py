@@ -24,11 +24,12 @@ from vision.trace.identifiers import IdentifierError, is_container, item_epc, it
 from vision.trace.journal import JOURNAL, journal_events, read_journal
 from vision.trace.records import Question, Records, epc_of
 from vision.trace.whereabouts import Whereabouts, all_whereabouts
+from vision.types import LINE_REASONS, Reason
 
 _STATES = {"Inactive": Happening.DECOMMISSIONED, "Destroyed": Happening.DESTROYED, "Sampled": Happening.SAMPLED}
 """What moving commissioned packs into a state is, as an event."""
-FAILED_INSPECTION = "failed inspection"
-"""The operation on commissioned packs that found them bad and left them where they are."""
+_FAULTS = frozenset(Reason) - LINE_REASONS - {Reason.DUPLICATE_SERIAL, Reason.BLOCKED_SERIAL, Reason.UNKNOWN_SERIAL}
+"""What is wrong with a pack itself: the station's faults are not its, and a serial seen twice may be on a copy."""
 
 
 def place_of(config: TraceConfig) -> Place:
@@ -112,11 +113,8 @@ class History:
 
     def events(self, question: Question) -> list[Event]:
         """The events of the packs asked for: commissioning, what people did to them, packing. In the order of their times."""
-        accepted, moved = [], []
-        for row in self.records.select(Question(**{**_fields(question), "accepted_only": True})).to_pylist():
-            epc = epc_of(row)
-            if epc is not None:
-                accepted.append(Event(Happening.ACCEPTED, row["utc_ns"], (epc,), lot=row["lot"], expiry=row["expiry"]))
+        accepted = self._sights(self.records.select(question).to_pylist())
+        moved: list[Event] = []
         mine = {epc for event in accepted for epc in event.epcs}
         for batch in self._batches():
             moved += [event for event in operation_events(batch) if mine.intersection(event.epcs)]
@@ -124,8 +122,7 @@ class History:
         for one in self.whereabouts:
             packed += _packing(read_journal(one.folder / JOURNAL), mine)
         order = {happening: number for number, happening in enumerate(Happening)}
-        unique = dict.fromkeys(sorted([*accepted, *moved, *packed], key=lambda e: (e.utc_ns, order[e.happening], e.parent, e.epcs)))
-        return _once(unique)
+        return sorted([*accepted, *moved, *packed], key=lambda e: (e.utc_ns, order[e.happening], e.parent, e.epcs))
 
     # --- inside ---------------------------------------------------------------------------------------------------------------
 
@@ -165,19 +162,32 @@ class History:
             found |= one.parents_of(epcs)
         return found
 
+    def _sights(self, rows: list[dict[str, Any]]) -> list[Event]:
+        """Packs let through are commissioned, each once; a fault of one that was commissioned before is a failed inspection."""
+        commissioned: set[str] = set()
+        found = []
+        for row in sorted(rows, key=lambda row: int(row["utc_ns"])):
+            epc = epc_of(row)
+            if epc is None:
+                continue
+            if row["accept"] and epc not in commissioned:
+                commissioned.add(epc)
+                found.append(Event(Happening.ACCEPTED, row["utc_ns"], (epc,), lot=row["lot"], expiry=row["expiry"]))
+            elif epc in commissioned and row["reason"] in _FAULTS:
+                found.append(Event(Happening.FAILED, row["utc_ns"], (epc,)))
+        return found
+
     def _events_about(self, epcs: Sequence[str]) -> list[dict[str, Any]]:
         """Events that name the pack itself, oldest first."""
         mine = set(epcs)
-        events: list[Event] = []
-        for epc in epcs:
-            for row in self.records.of_serial(item_of(epc)[1]):
-                if row["accept"] and epc_of(row) == epc:
-                    events.append(Event(Happening.ACCEPTED, row["utc_ns"], (epc,), lot=row["lot"], expiry=row["expiry"]))
+        events = [
+            event for epc in epcs for event in self._sights(self.records.of_serial(item_of(epc)[1])) if _concerns(event, mine)
+        ]
         for one in self.whereabouts:
             events += [event for event in journal_events(one.entries_about(epcs)) if _concerns(event, mine)]
         for batch in self._batches():
             events += [event for event in operation_events(batch) if _concerns(event, mine)]
-        return [event_row(event) for event in sorted(_once(events), key=lambda event: event.utc_ns)]
+        return [event_row(event) for event in sorted(events, key=lambda event: event.utc_ns)]
 
 
 def operation_events(batch: Path) -> list[Event]:
@@ -188,7 +198,7 @@ def operation_events(batch: Path) -> list[Event]:
     product = read_batch_info(batch).gtin
     found = []
     for operation in operations:
-        happening = Happening.FAILED if operation["what"] == FAILED_INSPECTION else _STATES.get(str(operation.get("to")))
+        happening = _STATES.get(str(operation.get("to")))
         serials = operation.get("serials")
         if happening is None or not serials:
             continue
@@ -249,20 +259,3 @@ def _packing(entries: Sequence[Entry], mine: set[str]) -> Iterator[Event]:
 
 def _concerns(event: Event, epcs: set[str]) -> bool:
     return event.parent in epcs or not epcs.isdisjoint(event.epcs)
-
-
-def _once(events: Any) -> list[Event]:
-    """A pack is commissioned once: a second station that sees it again makes no second object."""
-    commissioned: set[tuple[str, ...]] = set()
-    found = []
-    for event in events:
-        if event.happening is Happening.ACCEPTED:
-            if event.epcs in commissioned:
-                continue
-            commissioned.add(event.epcs)
-        found.append(event)
-    return found
-
-
-def _fields(question: Question) -> dict[str, Any]:
-    return {name: getattr(question, name) for name in question.__dataclass_fields__}

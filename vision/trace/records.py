@@ -19,7 +19,7 @@ from vision.results.packs import SCHEMA, SUFFIX, PackList, open_packs, packs_in_
 from vision.results.reader import read_rows, row_files
 from vision.trace.identifiers import IdentifierError, item_epc
 
-_COLUMNS = ["utc", "accept", "symbols"]
+_COLUMNS = ["utc", "accept", "reasons", "symbols"]
 _WHOLE = ["reasons", "detail", "evidence"]
 _REVISED = pa.schema(
     [("line", pa.string()), ("batch", pa.string()), ("station", pa.string()), ("trigger", pa.int64()), ("revision", pa.int32())]
