@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from tests.results.samples import GTIN, INFORMATIVE, PARAMETERS_2011, SEGMENTS, finding, record, report, symbol
-from vision.results.rows import rows_to_batch
+from vision.results.rows import RowEncoder, rows_to_batch
 from vision.results.schema import PARAMETERS, SCHEMA, image_name, provenance_of, schema_with, symbol_row, symbol_rows
-from vision.types import Finding, Parameter, Reason
+from vision.types import Finding, Parameter, Place, Reason
 
 
 def test_every_field_comes_back() -> None:
@@ -52,6 +52,9 @@ def test_every_field_comes_back() -> None:
         "corners": pytest.approx(symbol().corners.ravel().tolist()),
         "codewords": {"total": 60, "data": 36, "check": 24, "corrected": 1, "erasures": 0},
         "rescue": "libdmtx",
+        "position": None,
+        "position_accept": None,
+        "position_reasons": None,
     }
     parameters = grade.pop("parameters")
     assert {name: value for name, value in parameters.items() if value is not None} == {
@@ -85,9 +88,27 @@ def test_what_was_not_found_is_null() -> None:
     )
     (seen,), nothing = rows["symbols"].to_pylist()
     nulls = {name for name, value in seen.items() if value is None}
-    assert nulls == {"symbology_identifier", "payload", "text", "elements", "serial", "codewords", "grade"}
+    placed = {"position", "position_accept", "position_reasons"}
+    assert nulls == {"symbology_identifier", "payload", "text", "elements", "serial", "codewords", "grade"} | placed
     assert nothing == [] and rows["frame_id"].to_pylist() == [1, None]
     assert symbol_rows(()) == b""
+
+
+def test_places_of_a_tray() -> None:
+    """Each symbol bears its place, an empty place has a row of its own, a symbol that stands at none has no place."""
+    places = [Place(1, 1, ()), Place(2, None, (Reason.NO_SYMBOL,)), Place(3, 0, (Reason.WRONG_LOT, Reason.LOW_GRADE))]
+    sent = record(1, Reason.NO_SYMBOL, symbols=symbol_rows((finding("A"), finding("B"), finding("C")), places))
+    seen = rows_to_batch([sent])["symbols"].to_pylist()[0]
+    assert [(row["serial"], row["position"], row["position_accept"], row["position_reasons"]) for row in seen] == [
+        ("A", 3, False, ["WRONG_LOT", "LOW_GRADE"]),
+        ("B", 1, True, []),
+        ("C", None, None, None),
+        (None, 2, False, ["NO_SYMBOL"]),
+    ]
+    assert {name for name, value in seen[3].items() if value is not None} == {"position", "position_accept", "position_reasons"}
+    encoder = RowEncoder()
+    messages = [encoder.encode([sent]) for _ in range(4)]
+    assert len(set(messages)) == 1 and encoder.learnt == 1, "a tray's row goes the quick way too, to the same bytes"
 
 
 def test_every_parameter_of_every_edition_has_its_field() -> None:
@@ -125,7 +146,7 @@ def test_every_field_says_what_it_means() -> None:
     fields = _fields(pa.struct(list(SCHEMA)))
     assert len(fields) > 70
     assert [field.name for field in fields if not (field.metadata or {}).get(b"meaning")] == []
-    assert SCHEMA.metadata[b"vision.schema_version"] == b"1"
+    assert SCHEMA.metadata[b"vision.schema_version"] == b"2"
     for field in fields:
         for unit in ("ns", "px"):
             if field.name.endswith(f"_{unit}"):

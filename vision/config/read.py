@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from vision.cameras.camera import CameraError
 from vision.cameras.profile import Profile, find_profile, load_profile
+from vision.config.layout import layout_config
 from vision.config.records import CameraConfig, LineConfig, RecipeConfig, RejectConfig, ResultsConfig, StationConfig, TraceConfig
 from vision.config.section import NAME, ConfigError, Section, bare, printable, shown
 from vision.config.trace import trace_config
@@ -195,7 +196,10 @@ def _recipe(section: Section) -> RecipeConfig:
         grade_min=section.number("grade_min", 0.0, 4.0, None),
         symbols_per_frame=section.count("symbols_per_frame", 1, 1000, None),
         count_extra=section.flag("count_extra", True),
+        layout=layout_config(section.table("layout")) if section.has("layout") else None,
     )
+    section.value("layout", "a table", None)
+    section.refuse(() if config.layout is None else ("symbols_per_frame",), "the layout has a symbol for each of its places")
     section.finish()
     return config
 

@@ -12,6 +12,7 @@ from vision.content.order import Order
 from vision.decode.search import Search
 from vision.grade.setup import Setup
 from vision.reject.belt import EncoderTravel, TimeTravel
+from vision.verdict.layout import Layout
 from vision.verdict.recipe import EXTRA_EFFORT, Recipe, recipe_for
 
 RING_ENTRY_COUNT = 120
@@ -62,7 +63,7 @@ class RecipeConfig:
     """What a station looks for; the order adds what must be found.
 
     grade_min: least grade, None = that of the order (1.5 without one); it can raise the order's, never lower it.
-    symbols_per_frame: used without an order only. count_extra: look on when that many were read.
+    symbols_per_frame: used without an order only. count_extra: look on when that many were read. layout: the places of a tray.
     """
 
     search: Search
@@ -70,15 +71,17 @@ class RecipeConfig:
     grade_min: float | None
     symbols_per_frame: int | None
     count_extra: bool
+    layout: Layout | None = None
 
     def recipe(self, order: Order | None) -> Recipe:
         """The recipe of the station under an order, or without one."""
         if order is not None:
-            return recipe_for(order, self.search, self.setup, self.grade_min or 0.0, self.count_extra)
+            return recipe_for(order, self.search, self.setup, self.grade_min or 0.0, self.count_extra, self.layout)
         extra = self.search.extra_effort or (EXTRA_EFFORT if self.count_extra else 0)
-        search = dataclasses.replace(self.search, symbol_count=self.symbols_per_frame, extra_effort=extra)
+        count = self.symbols_per_frame if self.layout is None else len(self.layout.places)
+        search = dataclasses.replace(self.search, symbol_count=count, extra_effort=extra)
         grade_min = 1.5 if self.grade_min is None else self.grade_min
-        return Recipe(search, self.setup, grade_min=grade_min, symbols_per_frame=self.symbols_per_frame)
+        return Recipe(search, self.setup, grade_min=grade_min, symbols_per_frame=count, layout=self.layout)
 
 
 @dataclass(frozen=True, slots=True)

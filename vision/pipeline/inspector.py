@@ -48,7 +48,7 @@ def _inspect_slot(message: Inspect, pool: FramePool, generations, recipes: tuple
     station, trigger = message.key
     frame = Frame(pool.read_only(message.slot, station), trigger=trigger)
     inspection = inspect(frame, recipes[station], work)
-    symbols = symbol_rows(inspection.findings)
+    symbols = symbol_rows(inspection.findings, inspection.verdict.places)
     if int(generations[message.slot]) != message.generation:
         raise StaleSlot(f"slot {message.slot} was overwritten during its inspection")
     cpu_ns = time.thread_time_ns() - begin_cpu_ns

@@ -37,7 +37,7 @@ SCHEMA = pa.schema(
         ("revision", pa.int32()),
         ("utc_ns", pa.int64()),  # since the epoch
         ("accept", pa.bool_()),  # this pack was let through
-        ("reason", _WORD),  # the first one of its row, "" where it was accepted
+        ("reason", _WORD),  # the first one of its row, on a tray of its place; "" = none
         ("position", pa.int16()),  # its place on the tray, null without a layout
         ("grade", pa.float32()),
         ("row", pa.int32()),  # of the sealed file
@@ -108,9 +108,11 @@ def packs_of(rows: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
         return pc.fill_null(of_symbol(found, pa.string()), "").dictionary_encode()
 
     names = {flat.type.field(i).name for i in range(flat.type.num_fields)}
-    accept = of_row("accept")
-    if "accept" in names:
-        accept = pc.coalesce(of_symbol(flat.field("accept"), pa.bool_()), accept)
+    reason = pc.fill_null(_first(rows.column("reasons")), "").take(order)
+    if "position_reasons" in names:  # a good pack on a bad tray has no fault of its own
+        placed = of_symbol(pc.is_valid(flat.field("position")), pa.bool_())
+        own = of_symbol(_first(flat.field("position_reasons")), pa.string())
+        reason = pc.if_else(pc.fill_null(placed, False), pc.fill_null(own, ""), reason)
     position = of_symbol(flat.field("position"), pa.int16()) if "position" in names else pa.nulls(len(order), pa.int16())
     columns = [
         pc.fill_null(of_symbol(flat.field("serial"), pa.string()), ""),
@@ -121,8 +123,8 @@ def packs_of(rows: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
         of_row("trigger"),
         of_row("revision"),
         of_row("utc").cast(pa.int64()),
-        accept,
-        pc.fill_null(pc.list_element(_one_or_more(rows.column("reasons")), 0), "").take(order).dictionary_encode(),
+        of_row("accept"),
+        reason.dictionary_encode(),
         position,
         of_symbol(pc.struct_field(flat.field("grade"), "overall"), pa.float32()),
         pc.add(order, pa.scalar(first_row, pa.int32())),
@@ -130,9 +132,9 @@ def packs_of(rows: pa.RecordBatch, first_row: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
-def _one_or_more(reasons: pa.ListArray) -> pa.ListArray:
-    """The lists, null where empty: list_element knows no default."""
-    return pc.if_else(pc.greater(pc.list_value_length(reasons), 0), reasons, pa.scalar(None, reasons.type))
+def _first(reasons: pa.ListArray) -> pa.StringArray:
+    """The first of each list, null where it has none: list_element knows no default."""
+    return pc.list_element(pc.if_else(pc.greater(pc.list_value_length(reasons), 0), reasons, pa.scalar(None, reasons.type)), 0)
 
 
 def write_packs(path: Path, parts: Sequence[pa.RecordBatch]) -> Generator[None, None, None]:

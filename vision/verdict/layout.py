@@ -136,7 +136,8 @@ class Layout:
         ours, theirs = points[[s for s, _ in pairs]], self._points[[p for _, p in pairs]]
         a, b = ours - ours.mean(axis=0), theirs - theirs.mean(axis=0)
         angle = math.atan2(float((a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum()), float((a * b).sum()))
-        return _turn(points - ours.mean(axis=0), angle) + theirs.mean(axis=0)
+        fitted: _Points = _turn(points - ours.mean(axis=0), angle) + theirs.mean(axis=0)
+        return fitted
 
 
 def grid_places(
@@ -148,7 +149,8 @@ def grid_places(
 
 def _turn(points: _Points, angle: float) -> _Points:
     cosine, sine = math.cos(angle), math.sin(angle)
-    return points @ np.array([[cosine, sine], [-sine, cosine]])
+    turned: _Points = points @ np.array([[cosine, sine], [-sine, cosine]])
+    return turned
 
 
 def _count(taken: list[int | None]) -> int:
