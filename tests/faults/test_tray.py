@@ -60,14 +60,14 @@ def line(tmp_path: Path) -> Path:
 [line]
 name = "BFS"
 results = "{tmp_path / "results"}"
-deadline_ms = 8000.0
+deadline_ms = 4000.0
 slots = 8
 [[station]]
 name = "TRAY"
 [station.camera]
 backend = "recorded"
 source = "frames"
-rate_hz = 1.0
+rate_hz = 2.0
 loop = false
 [station.recipe]
 effort = 4096
@@ -84,7 +84,7 @@ shift_px = 30.0
 rotation_deg = 3.0
 [station.reject]
 output = "simulated"
-distance_mm = 10000.0
+distance_mm = 4500.0
 speed_mm_per_s = 1000.0
 """,
         "utf-8",

@@ -6,6 +6,7 @@ from vision.content.order import OrderError
 from vision.pipeline.line import StartError
 from vision.results.folder import ResultsError
 from vision.serials.pool import PoolError
+from vision.trace.components import ComponentsError
 from vision.trace.sscc import RangeError
 
-EXPECTED = (CameraError, ConfigError, OrderError, PoolError, RangeError, ResultsError, StartError)
+EXPECTED = (CameraError, ComponentsError, ConfigError, OrderError, PoolError, RangeError, ResultsError, StartError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import getpass
 import json
 import os
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ def trace(
     packs_per_event: Annotated[int, typer.Option(min=1, max=100_000, help="packs commissioned in one event")] = 1,
     recall: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="writes the recall list: packs let through")] = None,
     block: Annotated[str | None, typer.Option(metavar="WHY", help="blocks them: suspect, stolen or recalled")] = None,
+    who: Annotated[str | None, typer.Option(metavar="NAME", help="who blocks; default: the user's name")] = None,
+    why: Annotated[str, typer.Option(metavar="TEXT", help="why they are blocked, in words")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")] = False,
 ) -> int:
     """What happened to packs: where they were seen, with grade and evidence, where they are, their events; recall list.
@@ -71,7 +74,7 @@ def trace(
             return _tell(history.of_case(_case_epc(case)), as_json, "sscc")
         if events is not None:
             _write_events(history, question, events, line, packs_per_event)
-        return _tell_packs(history, question, recall, block, as_json)
+        return _tell_packs(history, question, recall, (block, who or getpass.getuser(), why) if block else None, as_json)
     finally:
         if opened is not None:
             opened.close()
@@ -120,7 +123,9 @@ def _word(value: Any) -> str:
     return "-" if value is None or value in ("", []) else " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _tell_packs(history: History, question: Question, recall: Path | None, block: str | None, as_json: bool) -> int:
+def _tell_packs(
+    history: History, question: Question, recall: Path | None, block: tuple[str, str, str] | None, as_json: bool
+) -> int:
     from vision.results.export import printable
     from vision.trace.recall import where_counts
 
@@ -131,7 +136,7 @@ def _tell_packs(history: History, question: Question, recall: Path | None, block
     summary: dict[str, Any] = {"packs": len(rows), "accepted": sum(row["accept"] for row in rows)}
     summary["where"] = dict(sorted(where_counts(rows).items()))
     if block is not None:
-        summary["blocked"] = history.block(rows, block)  # type: ignore[arg-type]
+        summary["blocked"] = history.block(rows, *block)  # type: ignore[arg-type]
     if as_json:
         for row in rows:
             print(json.dumps(row))

@@ -16,9 +16,10 @@ from zoneinfo import ZoneInfo
 
 from vision.config import TraceConfig
 from vision.results.folder import batches, read_batch_info
-from vision.results.operations import read_operations
+from vision.results.operations import append_operation, read_operations
 from vision.serials.pool import BlockKind, Pool
 from vision.trace.aggregate import Entry
+from vision.trace.components import components_of, of_pack
 from vision.trace.events import Event, Happening, Place
 from vision.trace.identifiers import IdentifierError, is_container, item_epc, item_of, sscc_of
 from vision.trace.journal import JOURNAL, journal_events, read_journal
@@ -103,13 +104,19 @@ class History:
         rows = {(row["product"], row["serial"]): row for row in self.select(question) if row["accept"]}
         return list(rows.values())
 
-    def block(self, rows: Sequence[dict[str, Any]], why: BlockKind) -> int:
-        """Puts packs on the block list of the pool; how many were not on it before."""
+    def block(self, rows: Sequence[dict[str, Any]], kind: BlockKind, who: str, why: str = "") -> int:
+        """Puts packs on the block list of the pool; how many were not on it before. Their batches note it as an operation."""
         assert self.pool is not None, "a block list lives in a pool"
         products: dict[str, list[str]] = {}
+        bearers: dict[Path, list[str]] = {}
         for row in rows:
             products.setdefault(row["product"], []).append(row["serial"])
-        return sum(self.pool.block(product, serials, why) for product, serials in products.items())
+            bearers.setdefault(self.results / row["line"] / row["batch"], []).append(row["serial"])
+        count = sum(self.pool.block(product, serials, kind) for product, serials in products.items())
+        for batch, serials in bearers.items():
+            if read_operations(batch):  # in a run that no person started the first line would begin a batch
+                append_operation(batch, who, "block", why, serials=serials, kind=kind)
+        return count
 
     def events(self, question: Question) -> list[Event]:
         """The events of the packs asked for: commissioning, what people did to them, packing. In the order of their times."""
@@ -133,12 +140,14 @@ class History:
     def _seen(self, row: dict[str, Any]) -> dict[str, Any]:
         """One sight of a pack with what only its whole row says."""
         whole = self.records.row_of(row)
+        components = components_of(self.results / row["line"] / row["batch"])
         evidence = whole.get("evidence")
         return {
             **_pack(row),
             "reasons": whole["reasons"],
             "detail": whole["detail"],
             "evidence": str(Path(row["line"]) / row["batch"] / evidence) if evidence else None,
+            "components": of_pack(components, row["station"], row["position"], row["utc_ns"]),
         }
 
     def _state(self, product: str, serial: str) -> dict[str, str] | None:
