@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from tests.decode.rendering import draw, modules
-from tests.faults.rig import fates
 from vision.config import load_line
 from vision.content.order import load_order
 from vision.pipeline.run import run_line
@@ -83,7 +82,10 @@ tolerance_px = 30.0
 shift_px = 30.0
 rotation_deg = 3.0
 [station.reject]
-output = "simulated"
+output = "modbus"
+port = 0
+simulate_plc = true
+position_bits = true
 distance_mm = 4500.0
 speed_mm_per_s = 1000.0
 """,
@@ -105,7 +107,13 @@ def test_trays_through_the_whole_line(line: Path) -> None:
     assert bad == {7: ["NO_SYMBOL"], 18: ["DUPLICATE_SERIAL"], 19: ["DUPLICATE_SERIAL"]}
     assert rows[1]["reasons"] == ["NO_SYMBOL", "WRONG_SYMBOL_COUNT", "DUPLICATE_SERIAL"]
     assert rows[3]["reasons"] == ["DUPLICATE_SERIAL"], "the first tray's serials again"
-    assert sorted(fates(folder)) == [(1, True), (2, False), (3, True), (4, False)]
+    log = [line.split(",")[1:] for line in (folder / "logs" / "plc.TRAY.csv").read_text("ascii").splitlines()[1:]]
+    verdicts = {int(sequence): verdict for sequence, verdict, _ in log if verdict != "PLACES"}
+    assert verdicts == {1: "PASS", 2: "REJECT", 3: "PASS", 4: "REJECT"}
+    told = [(sequence, int(bits, 16)) for sequence, verdict, bits in log if verdict == "PLACES"]
+    assert told == [("2", 1 << 6 | 1 << 17 | 1 << 18)]
+    order = [(sequence, verdict) for sequence, verdict, _ in log if sequence == "2"]
+    assert order == [("2", "PLACES"), ("2", "REJECT")], "the places first"
     assert verify(folder) == []
     passed = Records(folder.parents[1]).select(Question(lot=LOT, accepted_only=True)).to_pylist()
     assert {(pack["serial"], pack["position"]) for pack in passed} == {(f"{c}{n:02d}", n + 1) for c in "AC" for n in range(40)}

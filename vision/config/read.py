@@ -23,6 +23,7 @@ from vision.config.section import NAME, ConfigError, Section, bare, printable, s
 from vision.config.trace import trace_config
 from vision.decode.search import Search
 from vision.grade.setup import Setup
+from vision.reject.registers import PLACES_MAX
 
 _Record = TypeVar("_Record")
 
@@ -261,7 +262,7 @@ def _kind_words(hint: Any) -> str:
 
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_MODBUS = ("host", "port", "unit_id", "simulate_plc", "allow_insecure_network")
+_MODBUS = ("host", "port", "unit_id", "simulate_plc", "allow_insecure_network", "position_bits")
 
 
 def _reject(section: Section) -> RejectConfig:
@@ -291,6 +292,7 @@ def _reject(section: Section) -> RejectConfig:
         user_output=section.text("user_output", default="UserOutput1") if output == "camera_line" else "",
         pulse_ms=section.number("pulse_ms", 0.1, 10_000.0, 20.0) if output == "camera_line" else 0.0,
         consecutive_rejects_stop=section.count("consecutive_rejects_stop", 0, 1_000_000, 0),
+        position_bits=section.flag("position_bits", False) if output == "modbus" else False,
     )
     if output == "modbus" and config.port == 0 and not config.simulate_plc:
         raise section.wrong("port", "1 to 65535; 0 (a free port) only with simulate_plc = true")
@@ -329,6 +331,9 @@ def _check_together(config: LineConfig) -> None:
                 f"{where[:-1]}.camera] encoder_counts_per_pack: 0, expected more: the way to the ejector is counted by the encoder"
             )
         _check_way(where[:-1], station)
+        places = 0 if station.recipe.layout is None else len(station.recipe.layout.places)
+        if reject.position_bits and not 0 < places <= PLACES_MAX:
+            raise ConfigError(f"{where[:-1]}.reject] position_bits: true, expected a layout of at most {PLACES_MAX} places with it")
         address = (reject.host, reject.port, reject.unit_id)
         if reject.output == "modbus":
             if address in outputs:

@@ -89,7 +89,7 @@ class RejectConfig:
     """How far the ejector is and how it is told. Exactly one of speed_mm_per_s and encoder_counts_per_mm is set.
 
     speed_max_mm_per_s: fastest belt, with encoder_counts_per_mm only. encoder_lost_ms: silence of the encoder that rejects all.
-    consecutive_rejects_stop: rejects in a row that stop the line, 0 = off.
+    consecutive_rejects_stop: rejects in a row that stop the line, 0 = off. position_bits: the PLC is told a tray's bad places.
     """
 
     output: Literal["modbus", "camera_line", "simulated"]
@@ -107,6 +107,7 @@ class RejectConfig:
     user_output: str
     pulse_ms: float
     consecutive_rejects_stop: int
+    position_bits: bool = False
 
     @property
     def travel_ms(self) -> float:

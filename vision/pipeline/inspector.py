@@ -53,4 +53,6 @@ def _inspect_slot(message: Inspect, pool: FramePool, generations, recipes: tuple
         raise StaleSlot(f"slot {message.slot} was overwritten during its inspection")
     cpu_ns = time.thread_time_ns() - begin_cpu_ns
     serials = tuple(f.content.serial for f in inspection.findings if f.content is not None and f.content.serial)
-    return Inspected(message.key, inspection.verdict.reasons, serials, symbols, time.monotonic_ns() - begin_ns, cpu_ns)
+    bad_places = sum(1 << place.position - 1 for place in inspection.verdict.places if not place.accept)
+    took_ns = time.monotonic_ns() - begin_ns
+    return Inspected(message.key, inspection.verdict.reasons, serials, symbols, took_ns, cpu_ns, bad_places)

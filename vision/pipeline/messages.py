@@ -102,7 +102,10 @@ class Inspect(NamedTuple):
 
 
 class Inspected(NamedTuple):
-    """What was found. serials: of the symbols, in reading order; symbols: rows for the results, pickled, relayed unopened."""
+    """What was found. serials: of the symbols, in reading order; symbols: rows for the results, pickled, relayed unopened.
+
+    bad_places: of a tray, bit 0 = place 1.
+    """
 
     key: Key
     reasons: tuple[Reason, ...]
@@ -110,6 +113,7 @@ class Inspected(NamedTuple):
     symbols: bytes
     inspect_ns: int
     cpu_ns: int = 0
+    bad_places: int = 0
 
 
 # --- line <-> rejector --------------------------------------------------------------------------------------------------------
@@ -128,7 +132,10 @@ class Pass(NamedTuple):
 
 
 class Reject(NamedTuple):
+    """bad_places: of a tray, bit 0 = place 1; 0 = not known, or no tray."""
+
     trigger: int
+    bad_places: int = 0
 
 
 class LineReady(NamedTuple):
