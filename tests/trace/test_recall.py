@@ -120,7 +120,7 @@ def test_a_pack_with_grade_evidence_containers_and_events(packed: Path) -> None:
     assert [(around["sscc"], around["level"]) for around in found["containers"]] == [(sscc(0), "bundle"), (sscc(2), "case")]
     assert [event["happening"] for event in found["events"]] == ["accepted", "packed"]
     rejected = History(packed).of_serial("A5")["seen"][0]
-    assert rejected["reasons"] == ["LOW_GRADE"] and rejected["evidence"] == "L1/2026-11-26T120000Z/images/S1-000000005.png"
+    assert rejected["reasons"] == ["LOW_GRADE"] and rejected["evidence"] == "L1/2026-11-26T120000Z/images/S1-000000005.bmp"
 
 
 def test_from_lot_to_every_pack_and_where_it_is(packed: Path) -> None:
