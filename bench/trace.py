@@ -32,6 +32,7 @@ from vision.trace.epcis_xml import write_xml
 from vision.trace.events import Event, Happening, Place, event_objects, write_json
 from vision.trace.identifiers import item_epc
 from vision.trace.journal import Journal, journal_events, read_journal
+from vision.trace.recall import History
 from vision.trace.records import Question, Records
 from vision.trace.sscc import SsccRange
 
@@ -119,7 +120,9 @@ def questions(folder: Path, rows: int) -> Iterator[dict[str, Any]]:
     day_ns = 86_400_000_000_000
     yield timed("a serial", lambda: len(Records(folder).of_serial(serial(draw.randrange(rows)))))
     yield timed("a serial that is not there", lambda: len(Records(folder).of_serial("NOT-THERE")))
-    yield timed("a lot", lambda: Records(folder).select(Question(lot=f"LOT{lots // 2:04d}")).num_rows)
+    lot = Question(lot=f"LOT{lots // 2:04d}")
+    yield timed("a lot, as a table", lambda: Records(folder).select(lot).num_rows)
+    yield timed("a lot, every pack and where it is", lambda: len(History(folder).select(lot)))
     yield timed("an hour", lambda: Records(folder).select(Question(from_ns=START_NS, to_ns=START_NS + day_ns // 24)).num_rows)
     yield timed("a lot that is not there", lambda: Records(folder).select(Question(lot="NONE")).num_rows)
 

@@ -6,10 +6,12 @@ recall, and that into the pool of serials, which the line takes up within a seco
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +31,7 @@ from vision.types import LINE_REASONS, Reason
 
 _STATES = {"Inactive": Happening.DECOMMISSIONED, "Destroyed": Happening.DESTROYED, "Sampled": Happening.SAMPLED}
 """What moving commissioned packs into a state is, as an event."""
+_TOLD = ("serial", "product", "lot", "expiry", "line", "batch", "station", "trigger", "position", "accept")
 _FAULTS = frozenset(Reason) - LINE_REASONS - {Reason.DUPLICATE_SERIAL, Reason.BLOCKED_SERIAL, Reason.UNKNOWN_SERIAL}
 """What is wrong with a pack itself: the station's faults are not its, and a serial seen twice may be on a copy."""
 
@@ -49,6 +52,10 @@ class History:
     def __post_init__(self) -> None:
         self.records = Records(self.results)
         self.whereabouts = list(all_whereabouts(self.results))
+        for one in self.whereabouts:
+            if one.wants_index:
+                with contextlib.suppress(OSError):  # an archive cannot be written: the next question reads as much again
+                    one.write_index()
 
     # --- questions ----------------------------------------------------------------------------------------------------------
 
@@ -243,13 +250,19 @@ def utc_ns_of(moment: datetime) -> int:
 
 
 def utc_text(utc_ns: int) -> str:
-    return datetime.fromtimestamp(utc_ns // 10**9, UTC).strftime("%Y-%m-%dT%H:%M:%S") + f".{utc_ns % 10**9 // 10**6:03d}Z"
+    return f"{_second_text(utc_ns // 10**9)}.{utc_ns % 10**9 // 10**6:03d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second_text(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _pack(row: dict[str, Any]) -> dict[str, Any]:
-    names = ("serial", "product", "lot", "expiry", "line", "batch", "station", "trigger", "position", "accept")
-    grade = None if row["grade"] is None else round(float(row["grade"]), 3)
-    return {**{name: row[name] for name in names}, "utc": utc_text(row["utc_ns"]), "grade": grade}
+    found = {name: row[name] for name in _TOLD}
+    found["utc"] = utc_text(row["utc_ns"])
+    found["grade"] = None if row["grade"] is None else round(row["grade"], 3)
+    return found
 
 
 def _packing(entries: Sequence[Entry], mine: set[str]) -> Iterator[Event]:

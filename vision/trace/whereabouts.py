@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from vision.results.chain import GENESIS, chain_lines, sha256
+from vision.results.chain import chain_lines, sha256
 from vision.results.folder import ResultsError, write_whole
 from vision.trace.aggregate import Entry
 from vision.trace.identifiers import is_container
@@ -39,6 +39,8 @@ class Whereabouts:
     _after: dict[str, str] = field(default_factory=dict)  # child -> parent, "" = taken out, since the index
     _levels: dict[str, str] = field(default_factory=dict)
     _tail_bytes: int = 0
+    _covered_bytes: int = 0
+    _last_line: bytes = b""  # of what was read
 
     def __post_init__(self) -> None:
         covered = self._read_index()
@@ -51,6 +53,8 @@ class Whereabouts:
                 content = file.read()
             lines = chain_lines(content)
             self._tail_bytes = sum(map(len, lines))
+            self._covered_bytes = covered + self._tail_bytes
+            self._last_line = lines[-1] if lines else b""
             for line in lines:
                 self._take(json.loads(line))
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -126,10 +130,9 @@ class Whereabouts:
         return self._tail_bytes > _TAIL_BYTES
 
     def write_index(self) -> None:
-        """Makes the index anew, as far as the journal goes now. Raises OSError; then the former one stands."""
-        path = self.folder / JOURNAL
-        content = path.read_bytes()
-        lines = chain_lines(content)
+        """Makes the index anew, as far as the journal was read. Raises OSError; then the former one stands."""
+        if not self._last_line:
+            return
         kept = self._table.filter(
             pc.invert(pc.is_in(self._table["child"], value_set=pa.array([*self._after, *self._levels], pa.string())))
         )
@@ -138,8 +141,8 @@ class Whereabouts:
         levels = pa.array([self.level(name) if is_container(name) else "" for name in names])
         fresh = pa.Table.from_arrays([pa.array(names, pa.string()), parents.dictionary_encode(), levels], schema=_SCHEMA)
         table = pa.concat_tables([kept, fresh]).unify_dictionaries().combine_chunks().sort_by("child").combine_chunks()
-        last = lines[-1] if lines else b""
-        place = {"bytes": sum(map(len, lines)), "last_bytes": len(last), "sha256": sha256(last) if last else GENESIS}
+        last = self._last_line
+        place = {"bytes": self._covered_bytes, "last_bytes": len(last), "sha256": sha256(last)}
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, _SCHEMA.with_metadata({"vision.aggregation": json.dumps(place)})) as writer:
             writer.write_table(table.replace_schema_metadata({"vision.aggregation": json.dumps(place)}))
