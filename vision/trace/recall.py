@@ -91,20 +91,20 @@ class History:
         return None
 
     def select(self, question: Question) -> list[dict[str, Any]]:
-        """Every pack asked for and where it is now: the container around it and the outermost one, "" = none."""
-        rows = self.records.select(question).to_pylist()
-        epcs = [epc_of(row) for row in rows]
+        """Every pack asked for and where it is now: the container around it and the outermost one, None = in none."""
+        # By columns: a dict per row and step took twice as long for 100 000 packs.
+        columns = self.records.select(question).to_pydict()
+        epcs = [epc_of({"product": p, "serial": s}) for p, s in zip(columns["product"], columns["serial"], strict=True)]
         parents = self._parents([epc for epc in epcs if epc])
-        outermost: dict[str, str] = {}
-        found = []
-        for row, epc in zip(rows, epcs, strict=True):
-            parent = parents.get(epc or "", "")
-            if parent and parent not in outermost:
-                outermost[parent] = [parent, *self._around_epcs(parent)][-1]
-            found.append(
-                {**_pack(row), "epc": epc, "container": sscc_or_none(parent), "outermost": sscc_or_none(outermost.get(parent, ""))}
-            )
-        return found
+        outermost = {parent: [parent, *self._around_epcs(parent)][-1] for parent in dict.fromkeys(parents.values())}
+        inside = [parents.get(epc or "", "") for epc in epcs]
+        told = {name: columns[name] for name in _TOLD}
+        told["utc"] = [utc_text(utc_ns) for utc_ns in columns["utc_ns"]]
+        told["grade"] = [None if grade is None else round(grade, 3) for grade in columns["grade"]]
+        told["epc"] = epcs
+        told["container"] = [sscc_or_none(parent) for parent in inside]
+        told["outermost"] = [sscc_or_none(outermost.get(parent, "")) for parent in inside]
+        return [dict(zip(told, values, strict=True)) for values in zip(*told.values(), strict=True)]
 
     def recall_rows(self, question: Question) -> list[dict[str, Any]]:
         """The packs of a recall: each pack that was let through, once, and where it is."""
