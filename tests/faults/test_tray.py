@@ -59,14 +59,14 @@ def line(tmp_path: Path) -> Path:
 [line]
 name = "BFS"
 results = "{tmp_path / "results"}"
-deadline_ms = 4000.0
+deadline_ms = 9000.0
 slots = 8
 [[station]]
 name = "TRAY"
 [station.camera]
 backend = "recorded"
 source = "frames"
-rate_hz = 2.0
+rate_hz = 1.0
 loop = false
 [station.recipe]
 effort = 4096
@@ -86,7 +86,7 @@ output = "modbus"
 port = 0
 simulate_plc = true
 position_bits = true
-distance_mm = 4500.0
+distance_mm = 9500.0
 speed_mm_per_s = 1000.0
 """,
         "utf-8",
