@@ -20,6 +20,10 @@ _NAMES = {
     "load_order": ("vision.content.order", "load_order"),
     "run_line": ("vision.pipeline.run", "run_line"),
     "open_batch": ("vision.results.reader", "open_batch"),
+    "History": ("vision.trace.recall", "History"),
+    "Question": ("vision.trace.records", "Question"),
+    "Journal": ("vision.trace.journal", "Journal"),
+    "load_ranges": ("vision.trace.sscc", "load_ranges"),
 }
 __all__ = [*_NAMES]  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -267,10 +267,28 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """What stands at one place of a tray.
+
+    position: from 1, as in the layout. finding: its index among those of the frame, None = no symbol.
+    reasons: what is wrong with it, in order of precedence; empty = nothing.
+    """
+
+    position: int
+    finding: int | None
+    reasons: tuple[Reason, ...]
+
+    @property
+    def accept(self) -> bool:
+        return not self.reasons
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """What we decided. Reasons are in order of precedence; accept means there are none."""
+    """What we decided. Reasons are in order of precedence; accept means there are none. places: of a tray, by position."""
 
     reasons: tuple[Reason, ...]
+    places: tuple[Place, ...] = ()
 
     @property
     def accept(self) -> bool:

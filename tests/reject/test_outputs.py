@@ -174,6 +174,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 1
     unit_id: int = 1
+    position_bits: bool = False
     pulse_ms: float = 20.0
 
     def travel(self) -> TimeTravel:

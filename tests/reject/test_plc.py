@@ -5,7 +5,10 @@ from __future__ import annotations
 import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from vision.reject import registers
 from vision.reject.plc import BeltEnd
 from vision.reject.registers import PASS, READY, REJECT, entry_words
 
@@ -128,3 +131,23 @@ def test_its_own_block_says_what_it_saw(belt_end: BeltEnd) -> None:
     first, second = belt_end.block(), belt_end.block()
     assert first[2:4] == [70_000 & 0xFFFF, 1]
     assert first[1] != second[1], "its heartbeat"
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 2**48 - 1))
+def test_bad_places_come_back_and_a_torn_entry_does_not(sequence: int, bad_places: int) -> None:
+    words = registers.places_words(sequence, bad_places)
+    assert registers.read_places(words) == (sequence, bad_places)
+    for index in range(registers.PLACES_ENTRY_COUNT):
+        assert registers.read_places((*words[:index], words[index] ^ 1, *words[index + 1 :])) is None
+    assert registers.read_places((0,) * registers.PLACES_ENTRY_COUNT) is None
+
+
+def test_bad_places_let_nothing_through() -> None:
+    belt_end = BeltEnd(500_000_000, None)
+    belt_end.take_station([registers.VERSION, 1, registers.READY, 120, 7], 0)
+    belt_end.take_places(list(registers.places_words(5, 0b101)), 0)
+    assert not belt_end.lets_go(5) and belt_end.places == {5: 0b101} and belt_end.summary.bad_places == 2
+    belt_end.take_entries(list(registers.entry_words(5, registers.REJECT)), 0)
+    assert not belt_end.lets_go(5)
+    belt_end.take_station([registers.VERSION, 2, registers.READY, 120, 8], 0)
+    assert belt_end.places == {}, "a new session forgets them too"

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.results.samples import GTIN, record
-from vision.results.export import CSV_COLUMNS, Format, _cell, export, json_rows, printable, show
+from vision.results.export import CSV_COLUMNS, Format, csv_cell, export, json_rows, printable, show
 from vision.results.folder import ResultsError
 from vision.results.reader import open_batch, query
 from vision.results.schema import SCHEMA
@@ -122,7 +122,7 @@ def test_nothing_reaches_a_terminal_raw(hostile: Path) -> None:
 
 @given(st.text(st.one_of(st.characters(), st.sampled_from(string.printable)), max_size=20))
 def test_no_text_becomes_a_formula(text: str) -> None:
-    cell = _cell(text)
+    cell = csv_cell(text)
     assert cell.isprintable() and not cell.lstrip().startswith(("=", "+", "-", "@"))
     assert (cell[1:] if cell.startswith("'") else cell) == printable(text)
 

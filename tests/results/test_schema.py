@@ -9,9 +9,9 @@ import pyarrow as pa
 import pytest
 
 from tests.results.samples import GTIN, INFORMATIVE, PARAMETERS_2011, SEGMENTS, finding, record, report, symbol
-from vision.results.rows import rows_to_batch
+from vision.results.rows import RowEncoder, rows_to_batch
 from vision.results.schema import PARAMETERS, SCHEMA, image_name, provenance_of, schema_with, symbol_row, symbol_rows
-from vision.types import Finding, Parameter, Reason, StructuredAppend
+from vision.types import Finding, Parameter, Place, Reason, StructuredAppend
 
 
 def test_every_field_comes_back() -> None:
@@ -58,6 +58,9 @@ def test_every_field_comes_back() -> None:
         "structured_append": None,
         "reader_programming": False,
         "macro": None,
+        "position": None,
+        "position_accept": None,
+        "position_reasons": None,
     }
     parameters = grade.pop("parameters")
     assert {name: value for name, value in parameters.items() if value is not None} == {
@@ -108,9 +111,27 @@ def test_what_was_not_found_is_null() -> None:
     (seen,), nothing = rows["symbols"].to_pylist()
     nulls = {name for name, value in seen.items() if value is None}
     forms = {"eci", "structured_append", "reader_programming", "macro"}
-    assert nulls == {"symbology_identifier", "payload", "text", "elements", "serial", "codewords", "grade"} | forms
+    placed = {"position", "position_accept", "position_reasons"}
+    assert nulls == {"symbology_identifier", "payload", "text", "elements", "serial", "codewords", "grade"} | forms | placed
     assert nothing == [] and rows["frame_id"].to_pylist() == [1, None]
     assert symbol_rows(()) == b""
+
+
+def test_places_of_a_tray() -> None:
+    """Each symbol bears its place, an empty place has a row of its own, a symbol that stands at none has no place."""
+    places = [Place(1, 1, ()), Place(2, None, (Reason.NO_SYMBOL,)), Place(3, 0, (Reason.WRONG_LOT, Reason.LOW_GRADE))]
+    sent = record(1, Reason.NO_SYMBOL, symbols=symbol_rows((finding("A"), finding("B"), finding("C")), places))
+    seen = rows_to_batch([sent])["symbols"].to_pylist()[0]
+    assert [(row["serial"], row["position"], row["position_accept"], row["position_reasons"]) for row in seen] == [
+        ("A", 3, False, ["WRONG_LOT", "LOW_GRADE"]),
+        ("B", 1, True, []),
+        ("C", None, None, None),
+        (None, 2, False, ["NO_SYMBOL"]),
+    ]
+    assert {name for name, value in seen[3].items() if value is not None} == {"position", "position_accept", "position_reasons"}
+    plain = rows_to_batch([sent]).serialize().to_pybytes()
+    encoder = RowEncoder()
+    assert [encoder.encode([sent]) for _ in range(4)] == [plain] * 4
 
 
 def test_every_parameter_of_every_edition_has_its_field() -> None:

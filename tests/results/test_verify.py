@@ -78,6 +78,8 @@ def test_a_stranger_can_check_the_chain_with_sha256sum(batch: Path) -> None:
         name=$(printf %s "$line" | sed 's/.*"name":"\([^"]*\)".*/\1/')
         hash=$(printf %s "$line" | sed 's/.*"sha256":"\([0-9a-f]*\)","calibration.*/\1/')
         echo "$hash  $name" | sha256sum --check --strict --quiet
+        hash=$(printf %s "$line" | sed 's/.*"packs":"\([0-9a-f]*\)".*/\1/')
+        echo "$hash  ${name%.arrow}.packs" | sha256sum --check --strict --quiet
         previous=$(sed -n "${n}p" seal.jsonl | sha256sum | cut -d' ' -f1)
     done
     sed 's/.*"name":"\([^"]*\)","sha256":"\([0-9a-f]*\)".*/\2  \1/' images/images.jsonl > images/sums
@@ -88,7 +90,7 @@ def test_a_stranger_can_check_the_chain_with_sha256sum(batch: Path) -> None:
 def test_any_changed_byte_of_any_file_is_found(batch: Path) -> None:
     chance = random.Random(SEED)
     files = sorted(path for path in batch.rglob("*") if path.is_file())
-    assert len(files) == 5 + 3 + 4
+    assert len(files) == 5 + 5 + 3 + 4
     for path in files:
         content = path.read_bytes()
         places = {0, len(content) - 1, *(chance.randrange(len(content)) for _ in range(20))}

@@ -267,12 +267,12 @@ def test_files_roll_when_full_and_settled(tmp_path: Path) -> None:
     writer.commit()
     while writer.roll(settled=False, budget_ns=0):
         pass
-    assert sorted(path.name for path in tmp_path.glob("0*")) == ["000001.arrow"]
+    assert sorted(path.name for path in tmp_path.glob("0*")) == ["000001.arrow", "000001.packs"]
     for trigger in range(21, 31):
         writer.append([record(trigger)])
         writer.commit()
     seal_all(writer)
-    assert sorted(path.name for path in tmp_path.glob("0*")) == ["000001.arrow", "000002.arrow"]
+    assert sorted(path.name for path in tmp_path.glob("0*")) == ["000001.arrow", "000001.packs", "000002.arrow", "000002.packs"]
     writer.close()
     found = examine(tmp_path)
     assert found.problems == [] and found.closed and found.rows == 30

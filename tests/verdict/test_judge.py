@@ -11,8 +11,9 @@ from vision.content.compare import check
 from vision.content.order import Order
 from vision.decode.search import Search
 from vision.grade.setup import Setup
-from vision.types import LINE_REASONS, CodewordCounts, Content, Finding, GradeReport, Reading, Reason, Symbol
+from vision.types import LINE_REASONS, CodewordCounts, Content, Finding, GradeReport, Place, Reading, Reason, Symbol, Verdict
 from vision.verdict.judge import judge
+from vision.verdict.layout import Layout
 from vision.verdict.recipe import Recipe
 
 SYMBOL = Symbol(np.zeros((25, 25, 2)))
@@ -126,3 +127,52 @@ def test_every_reason_that_a_frame_can_give_is_reachable() -> None:
     content = check(good, "]d2", order)
     assert judge([Finding(SYMBOL, READING, content, report(4.0))], plain).accept
     assert reached == set(Reason) - LINE_REASONS - {Reason.BLOCKED_SERIAL}  # known to the line alone
+
+
+def at(x: float, y: float, finding: Finding) -> Finding:
+    """The finding with its symbol's middle at x, y."""
+    grid = np.stack(np.meshgrid(np.linspace(x - 40, x + 40, 25), np.linspace(y - 40, y + 40, 25)), axis=-1)
+    return Finding(Symbol(grid), finding.reading, finding.content, finding.report)
+
+
+TRAY = Layout(((100.0, 100.0), (300.0, 100.0), (500.0, 100.0)), tolerance_px=40.0)
+
+
+def tray(*findings: Finding) -> Verdict:
+    return judge(findings, recipe(symbols_per_frame=3, layout=TRAY))
+
+
+def test_a_whole_tray_passes_and_each_place_with_it() -> None:
+    verdict = tray(at(500, 110, found(serial="C")), at(90, 100, found(serial="A")), at(300, 95, found(serial="B")))
+    assert verdict.accept
+    assert verdict.places == (Place(1, 1, ()), Place(2, 2, ()), Place(3, 0, ()))
+
+
+def test_each_place_has_its_own_reasons_and_the_tray_all_of_them() -> None:
+    verdict = tray(at(500, 100, found(Reason.WRONG_LOT, serial="C", overall=0.5)), at(100, 100, LOCATED))
+    assert [place.reasons for place in verdict.places] == [
+        (Reason.NOT_DECODED,),
+        (Reason.NO_SYMBOL,),
+        (Reason.WRONG_LOT, Reason.LOW_GRADE),
+    ]
+    assert verdict.reasons == (
+        Reason.NO_SYMBOL,
+        Reason.NOT_DECODED,
+        Reason.WRONG_SYMBOL_COUNT,
+        Reason.WRONG_LOT,
+        Reason.LOW_GRADE,
+    )
+    assert [place.reasons for place in tray().places] == [(Reason.NO_SYMBOL,)] * 3
+
+
+def test_both_places_of_a_doubled_serial_are_bad() -> None:
+    verdict = tray(*(at(x, 100, found(serial=serial)) for x, serial in ((100, "A"), (300, "B"), (500, "A"))))
+    assert [place.accept for place in verdict.places] == [False, True, False]
+    assert verdict.reasons == (Reason.DUPLICATE_SERIAL,)
+
+
+def test_a_symbol_where_none_belongs_rejects_the_tray_and_no_place() -> None:
+    good = [at(x, 100, found(serial=str(x))) for x in (100, 300)]
+    verdict = tray(*good, at(200, 100, found(serial="S")))
+    assert [place.accept for place in verdict.places] == [True, True, False]
+    assert verdict.reasons == (Reason.NO_SYMBOL, Reason.WRONG_SYMBOL_COUNT)

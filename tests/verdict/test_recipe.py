@@ -10,6 +10,7 @@ import pytest
 from vision.content.order import Order, OrderError
 from vision.decode.search import Search
 from vision.grade.setup import Setup
+from vision.verdict.layout import Layout
 from vision.verdict.recipe import Recipe, recipe_for
 
 ORDER = Order("PO", "x", "GS1", "L", "271231", 1, gtin="04012345678901", serials=frozenset({"A", "B"}), grade_min=2.5)
@@ -25,11 +26,13 @@ def test_the_hash_follows_every_field() -> None:
         Recipe(Search(), Setup(), grade_min=2.0),
         Recipe(Search(), Setup(), symbols_per_frame=1),
         Recipe(Search(), Setup(), decode_only=True),
+        Recipe(Search(), Setup(), symbols_per_frame=1, layout=Layout(((100.0, 100.0),), 10.0)),
+        Recipe(Search(), Setup(), symbols_per_frame=1, layout=Layout(((100.0, 101.0),), 10.0)),
     ]
     hashes = {recipe.hash() for recipe in [plain, *others]}
     assert len(hashes) == len(others) + 1
     assert plain.hash() == Recipe(Search(), Setup()).hash()
-    assert len({field.name for field in dataclasses.fields(Recipe)}) == 6  # a field more wants a line above
+    assert len({field.name for field in dataclasses.fields(Recipe)}) == 7  # a field more wants a line above
 
 
 def test_the_hash_is_the_same_in_every_process() -> None:
@@ -65,3 +68,12 @@ def test_an_edition_that_cannot_be_graded_is_one_line() -> None:
     with pytest.raises(OrderError, match=r"'PO'.*'edition'.*2042") as raised:
         recipe_for(order, Search(), Setup())
     assert "\n" not in str(raised.value)
+
+
+def test_a_tray_of_another_size_than_ordered_is_one_line() -> None:
+    layout = Layout(((100.0, 100.0), (200.0, 100.0)), 10.0)
+    with pytest.raises(OrderError, match=r"'PO'.*'symbols_per_frame': 1, expected 2"):
+        recipe_for(ORDER, Search(), Setup(), layout=layout)
+    assert recipe_for(dataclasses.replace(ORDER, symbols_per_frame=2), Search(), Setup(), layout=layout).layout == layout
+    with pytest.raises(ValueError, match="symbols_per_frame None: expected 2"):
+        Recipe(Search(), Setup(), layout=layout)

@@ -425,6 +425,25 @@ def unblock(
     return 0
 
 
+@app.command()
+def components(
+    folder: Folder,
+    file: Annotated[Path, typer.Argument(metavar="FILE.json", help="what the MES says of mould, filling and tests")],
+    who: Who = None,
+    why: Why = "",
+    as_json: AsJson = False,
+) -> int:
+    """Links mould cavities, filling batches and in-process tests to the packs of a batch; `vision trace` tells them.
+
+    Example: vision batch components results/L1/2026-11-26T120000Z mes.json --who "A. Operator"
+    """
+    from vision.trace.components import link_components
+
+    count = link_components(folder, file, _name(who), why)
+    _say(as_json, {"components": count}, f"{count} components linked")
+    return 0
+
+
 def _name(who: str | None) -> str:
     return who if who is not None else getpass.getuser()
 

@@ -8,5 +8,18 @@ from vision.pipeline.line import StartError
 from vision.report.writer import ReportError
 from vision.results.folder import ResultsError
 from vision.serials.pool import PoolError
+from vision.trace.components import ComponentsError
+from vision.trace.sscc import RangeError
 
-EXPECTED = (AuditError, CameraError, ConfigError, OrderError, PoolError, ReportError, ResultsError, StartError)
+EXPECTED = (
+    AuditError,
+    CameraError,
+    ComponentsError,
+    ConfigError,
+    OrderError,
+    PoolError,
+    RangeError,
+    ReportError,
+    ResultsError,
+    StartError,
+)

@@ -17,10 +17,13 @@ from typing import Any, TypeVar
 
 from vision.cameras.camera import CameraError
 from vision.cameras.profile import Profile, find_profile, load_profile
-from vision.config.records import CameraConfig, LineConfig, RecipeConfig, RejectConfig, ResultsConfig, StationConfig
+from vision.config.layout import layout_config
+from vision.config.records import CameraConfig, LineConfig, RecipeConfig, RejectConfig, ResultsConfig, StationConfig, TraceConfig
 from vision.config.section import NAME, ConfigError, Section, bare, printable, shown
+from vision.config.trace import trace_config
 from vision.decode.search import Search
 from vision.grade.setup import Setup
+from vision.reject.registers import PLACES_MAX
 
 _Record = TypeVar("_Record")
 
@@ -41,8 +44,8 @@ def load_line(path: str | Path) -> LineConfig:
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: is not TOML: {' '.join(str(error).split())}") from None
     for key in raw:
-        if key not in ("line", "results", "station"):
-            raise ConfigError(f"{path}: [{bare(key)}]: unknown table, expected [line], [results], [[station]]")
+        if key not in ("line", "results", "station", "trace"):
+            raise ConfigError(f"{path}: [{bare(key)}]: unknown table, expected [line], [results], [trace], [[station]]")
     if "line" not in raw:
         raise ConfigError(f"{path}: [line]: missing, expected a table")
     tables = raw.get("station")
@@ -50,12 +53,13 @@ def load_line(path: str | Path) -> LineConfig:
         raise ConfigError(f"{path}: [[station]]: missing, expected one table for each station")
     stations = tuple(_station(Section(path, f"[station {number}]", table)) for number, table in enumerate(tables, start=1))
     keep = _results(Section(path, "[results]", raw.get("results", {})))
-    config = _line(Section(path, "[line]", raw["line"]), keep, stations)
+    trace = trace_config(Section(path, "[trace]", raw.get("trace", {})))
+    config = _line(Section(path, "[line]", raw["line"]), keep, stations, trace)
     _check_together(config)
     return config
 
 
-def _line(section: Section, keep: ResultsConfig, stations: tuple[StationConfig, ...]) -> LineConfig:
+def _line(section: Section, keep: ResultsConfig, stations: tuple[StationConfig, ...], trace: TraceConfig) -> LineConfig:
     config = LineConfig(
         path=section.path,
         name=section.text("name", "1 to 40 letters, digits, - or _", NAME.pattern),
@@ -70,6 +74,7 @@ def _line(section: Section, keep: ResultsConfig, stations: tuple[StationConfig, 
         stations=stations,
         serial_pool=section.text("serial_pool", "sqlite:PATH or postgresql://USER@HOST:PORT/DATABASE", default=""),
         challenge_minutes=section.number("challenge_minutes", 0.0, 10_080.0, 0.0),
+        trace=trace,
     )
     section.finish()
     return config
@@ -192,7 +197,10 @@ def _recipe(section: Section) -> RecipeConfig:
         grade_min=section.number("grade_min", 0.0, 4.0, None),
         symbols_per_frame=section.count("symbols_per_frame", 1, 1000, None),
         count_extra=section.flag("count_extra", True),
+        layout=layout_config(section.table("layout")) if section.has("layout") else None,
     )
+    section.value("layout", "a table", None)
+    section.refuse(() if config.layout is None else ("symbols_per_frame",), "the layout has a symbol for each of its places")
     section.finish()
     return config
 
@@ -254,7 +262,7 @@ def _kind_words(hint: Any) -> str:
 
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_MODBUS = ("host", "port", "unit_id", "simulate_plc", "allow_insecure_network")
+_MODBUS = ("host", "port", "unit_id", "simulate_plc", "allow_insecure_network", "position_bits")
 
 
 def _reject(section: Section) -> RejectConfig:
@@ -285,6 +293,7 @@ def _reject(section: Section) -> RejectConfig:
         user_output=section.text("user_output", default="UserOutput1") if output == "camera_line" else "",
         pulse_ms=section.number("pulse_ms", 0.1, 10_000.0, 20.0) if output == "camera_line" else 0.0,
         consecutive_rejects_stop=section.count("consecutive_rejects_stop", 0, 1_000_000, 0),
+        position_bits=section.flag("position_bits", False) if output == "modbus" else False,
     )
     if output == "modbus" and config.port == 0 and not config.simulate_plc:
         raise section.wrong("port", "1 to 65535; 0 (a free port) only with simulate_plc = true")
@@ -323,6 +332,9 @@ def _check_together(config: LineConfig) -> None:
                 f"{where[:-1]}.camera] encoder_counts_per_pack: 0, expected more: the way to the ejector is counted by the encoder"
             )
         _check_way(where[:-1], station)
+        places = 0 if station.recipe.layout is None else len(station.recipe.layout.places)
+        if reject.position_bits and not 0 < places <= PLACES_MAX:
+            raise ConfigError(f"{where[:-1]}.reject] position_bits: true, expected a layout of at most {PLACES_MAX} places with it")
         address = (reject.host, reject.port, reject.unit_id)
         if reject.output == "modbus":
             if address in outputs:

@@ -12,6 +12,7 @@ from vision.content.order import Order
 from vision.decode.search import Search
 from vision.grade.setup import Setup
 from vision.reject.belt import EncoderTravel, TimeTravel
+from vision.verdict.layout import Layout
 from vision.verdict.recipe import EXTRA_EFFORT, Recipe, recipe_for
 
 RING_ENTRY_COUNT = 120
@@ -62,7 +63,7 @@ class RecipeConfig:
     """What a station looks for; the order adds what must be found.
 
     grade_min: least grade, None = that of the order (1.5 without one); it can raise the order's, never lower it.
-    symbols_per_frame: used without an order only. count_extra: look on when that many were read.
+    symbols_per_frame: used without an order only. count_extra: look on when that many were read. layout: the places of a tray.
     """
 
     search: Search
@@ -70,15 +71,17 @@ class RecipeConfig:
     grade_min: float | None
     symbols_per_frame: int | None
     count_extra: bool
+    layout: Layout | None = None
 
     def recipe(self, order: Order | None) -> Recipe:
         """The recipe of the station under an order, or without one."""
         if order is not None:
-            return recipe_for(order, self.search, self.setup, self.grade_min or 0.0, self.count_extra)
+            return recipe_for(order, self.search, self.setup, self.grade_min or 0.0, self.count_extra, self.layout)
         extra = self.search.extra_effort or (EXTRA_EFFORT if self.count_extra else 0)
-        search = dataclasses.replace(self.search, symbol_count=self.symbols_per_frame, extra_effort=extra)
+        count = self.symbols_per_frame if self.layout is None else len(self.layout.places)
+        search = dataclasses.replace(self.search, symbol_count=count, extra_effort=extra)
         grade_min = 1.5 if self.grade_min is None else self.grade_min
-        return Recipe(search, self.setup, grade_min=grade_min, symbols_per_frame=self.symbols_per_frame)
+        return Recipe(search, self.setup, grade_min=grade_min, symbols_per_frame=count, layout=self.layout)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class RejectConfig:
 
     speed_max_mm_per_s: fastest belt, with encoder_counts_per_mm only. encoder_lost_ms: silence of the encoder that rejects all.
     confirm_ms: how long after its due time the machine may take to confirm a reject, 0 = it confirms none.
-    consecutive_rejects_stop: rejects in a row that stop the line, 0 = off.
+    consecutive_rejects_stop: rejects in a row that stop the line, 0 = off. position_bits: the PLC is told a tray's bad places.
     """
 
     output: Literal["modbus", "camera_line", "simulated"]
@@ -106,6 +109,7 @@ class RejectConfig:
     user_output: str
     pulse_ms: float
     consecutive_rejects_stop: int
+    position_bits: bool = False
 
     @property
     def travel_ms(self) -> float:
@@ -152,6 +156,27 @@ class StationConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class LevelConfig:
+    """A kind of container. capacity: most packs or containers directly in it. mixed_lots: whether packs of several lots or products
+    may be in it, at any depth."""
+
+    name: str
+    capacity: int
+    mixed_lots: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TraceConfig:
+    """company_prefixes: of our GTINs, SSCCs and the GLN, for URNs. gln: of the site, "" = not said. time_zone: its name, for the
+    offset in events. levels: containers, the smallest first."""
+
+    company_prefixes: tuple[str, ...] = ()
+    gln: str = ""
+    time_zone: str = "UTC"
+    levels: tuple[LevelConfig, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LineConfig:
     """A line file, checked. results: folder, relative to the working directory. slots: frames in memory over all stations.
 
@@ -174,3 +199,4 @@ class LineConfig:
     stations: tuple[StationConfig, ...]
     serial_pool: str = ""
     challenge_minutes: float = 0.0
+    trace: TraceConfig = TraceConfig()

@@ -39,9 +39,10 @@ class DoPass(NamedTuple):
 
 
 class DoReject(NamedTuple):
-    """Bad: an early word, for without one it is rejected anyway."""
+    """Bad: an early word, for without one it is rejected anyway. bad_places: of a tray, bit 0 = place 1."""
 
     key: Key
+    bad_places: int = 0
 
 
 class DoRelease(NamedTuple):

@@ -137,9 +137,8 @@ class Dispatch:
         self.inspect_cpu_ns += message.cpu_ns
         self._follow(message)
         now_ns = time.monotonic_ns()
-        actions = self.ledger.inspected(
-            child.index, message.key, message.reasons, message.serials, message.symbols, message.inspect_ns, now_ns
-        )
+        found = (message.reasons, message.serials, message.symbols, message.inspect_ns)
+        actions = self.ledger.inspected(child.index, message.key, *found, now_ns, message.bad_places)
         self._carry_out(actions)
 
     def _follow(self, message: Inspected) -> None:
@@ -284,7 +283,7 @@ class Dispatch:
         self._say(action.key, Pass(action.key[1]))
 
     def _reject(self, action: do.DoReject) -> None:
-        self._say(action.key, Reject(action.key[1]))
+        self._say(action.key, Reject(action.key[1], action.bad_places))
 
     def _say(self, key: Key, word: Expect | Pass | Reject) -> None:
         """A word to the rejector, which waits for others unless its pack's deadline is near."""

@@ -49,10 +49,12 @@ def _inspect_slot(message: Inspect, pool: FramePool, generations, recipes: tuple
     station, trigger = message.key
     frame = Frame(pool.read_only(message.slot, station), trigger=trigger)
     inspection = inspect(frame, recipes[station], work)
-    symbols = symbol_rows(inspection.findings)
+    symbols = symbol_rows(inspection.findings, inspection.verdict.places)
     if int(generations[message.slot]) != message.generation:
         raise StaleSlot(f"slot {message.slot} was overwritten during its inspection")
     followed = measured(inspection.findings)
     cpu_ns = time.thread_time_ns() - begin_cpu_ns
     serials = tuple(f.content.serial for f in inspection.findings if f.content is not None and f.content.serial)
-    return Inspected(message.key, inspection.verdict.reasons, serials, symbols, time.monotonic_ns() - begin_ns, cpu_ns, followed)
+    bad_places = sum(1 << place.position - 1 for place in inspection.verdict.places if not place.accept)
+    took_ns = time.monotonic_ns() - begin_ns
+    return Inspected(message.key, inspection.verdict.reasons, serials, symbols, took_ns, cpu_ns, followed, bad_places)

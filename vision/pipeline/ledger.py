@@ -43,6 +43,7 @@ class Entry:
     passed: bool = False
     settled: bool = False
     timed: bool = False
+    bad_places: int = 0
 
 
 @dataclass(slots=True)
@@ -129,8 +130,9 @@ class Ledger:
         symbols: bytes,
         inspect_ns: int,
         now_ns: int,
+        bad_places: int = 0,
     ) -> list[Action]:
-        """An inspector answered; it is idle again, and the slot is ours again."""
+        """An inspector answered; it is idle again, and the slot is ours again. bad_places: of a tray, for the rejector."""
         held = self._busy.pop(inspector, None)
         assert held is not None and held[0] == key, f"inspector {inspector} answered for {key}, it was given {held}"
         _, slot, dispatched_ns = held
@@ -141,7 +143,7 @@ class Ledger:
         if entry is not None and entry.state is State.INSPECTING:
             record = entry.record
             record.inspector, record.inspect_ns, record.symbols, record.serials = inspector, inspect_ns, symbols, serials
-            entry.slot = slot
+            entry.slot, entry.bad_places = slot, bad_places
             if now_ns >= entry.deadline_ns:
                 reasons = (Reason.MISSED_DEADLINE, *reasons)
             self._decide(entry, reasons or self._claim(serials), now_ns)
@@ -382,7 +384,7 @@ class Ledger:
         if reasons:
             self.counts.rejected += 1
             self.counts.reasons[reasons[0]] += 1
-            self._actions.append(DoReject(entry.key))
+            self._actions.append(DoReject(entry.key, entry.bad_places))
         else:
             self.counts.accepted += 1
         record.evidence = bool(reasons) and (entry.slot is not None or was_inspecting)

@@ -105,6 +105,7 @@ class Inspected(NamedTuple):
     """What was found. serials: of the symbols, in reading order; symbols: rows for the results, pickled, relayed unopened.
 
     measured: what the control charts follow (vision.audit.spc).
+    bad_places: of a tray, bit 0 = place 1.
     """
 
     key: Key
@@ -114,6 +115,7 @@ class Inspected(NamedTuple):
     inspect_ns: int
     cpu_ns: int = 0
     measured: tuple[float, ...] = ()
+    bad_places: int = 0
 
 
 # --- line <-> rejector --------------------------------------------------------------------------------------------------------
@@ -132,7 +134,10 @@ class Pass(NamedTuple):
 
 
 class Reject(NamedTuple):
+    """bad_places: of a tray, bit 0 = place 1; 0 = not known, or no tray."""
+
     trigger: int
+    bad_places: int = 0
 
 
 class LineReady(NamedTuple):

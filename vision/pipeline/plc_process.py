@@ -22,6 +22,7 @@ class PlcProcess:
     def __init__(self, config: RejectConfig, log: Path) -> None:
         command = [sys.executable, "-m", "vision.reject.plc", "--host", config.host, "--port", str(config.port), "--log", str(log)]
         command += ["--travel-ms", str(config.travel_ms)]
+        command += ["--position-bits"] if config.position_bits else []
         # A session of its own: Ctrl-C on the terminal ends the line, and the line ends the PLC.
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True

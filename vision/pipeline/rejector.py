@@ -111,9 +111,9 @@ class Rejector:
             case Pass(trigger):
                 if self._schedule.passed(trigger, now_ns):
                     self._output.decide(trigger, True)
-            case Reject(trigger):
+            case Reject(trigger, bad_places):
                 if self._schedule.rejected(trigger):
-                    self._output.decide(trigger, False)
+                    self._output.decide(trigger, False, bad_places)
             case LineReady(ready):
                 self._line_ready = ready
                 self._next_heartbeat_ns = now_ns

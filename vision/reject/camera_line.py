@@ -43,7 +43,7 @@ class CameraLineOutput:
     def expect(self, trigger: int) -> None:
         """Nothing: the gate is closed."""
 
-    def decide(self, trigger: int, accept: bool) -> None:
+    def decide(self, trigger: int, accept: bool, bad_places: int = 0) -> None:
         """Nothing: acts at the due time."""
 
     def settle(self, trigger: int, accept: bool, due_ns: int, now_ns: int) -> bool:

@@ -26,6 +26,8 @@ class Settings(Protocol):
     @property
     def unit_id(self) -> int: ...
     @property
+    def position_bits(self) -> bool: ...
+    @property
     def pulse_ms(self) -> float: ...
     def travel(self) -> TimeTravel | EncoderTravel: ...
 
@@ -57,6 +59,7 @@ def make_output(
                 settings.port if port is None else port,
                 device_id=settings.unit_id,
                 allow_insecure_network=allow_insecure_network,
+                position_bits=settings.position_bits,
             )
         case "camera_line":
             if set_output is None:

@@ -54,6 +54,7 @@ class ModbusOutput:
     timeout_ns: an answer that takes longer loses the connection; below the PLC's 500 ms of patience with the heartbeat.
     plc_timeout_ns: a PLC whose own heartbeat stands still this long is not up.
     allow_insecure_network: Modbus TCP has neither secrecy nor log-in; another host than this one needs this said.
+    position_bits: the PLC has the second ring, for the bad places of trays.
     """
 
     early = True
@@ -70,10 +71,12 @@ class ModbusOutput:
         open_timeout_ns: int = 2000 * _MS_NS,
         plc_timeout_ns: int = 1000 * _MS_NS,
         allow_insecure_network: bool = False,
+        position_bits: bool = False,
     ) -> None:
         if not 1 <= entry_count <= registers.ENTRIES_MAX:
             raise ValueError(f"entry_count {entry_count}: expected 1 to {registers.ENTRIES_MAX}")
-        if not 0 <= base <= 0xFFFF - registers.RING - registers.ENTRY_COUNT * entry_count:
+        entry_registers = registers.ENTRY_COUNT + (registers.PLACES_ENTRY_COUNT if position_bits else 0)
+        if not 0 <= base <= 0xFFFF - registers.RING - entry_registers * entry_count:
             raise ValueError(f"base {base}: the map does not fit below register 65536")
         if not allow_insecure_network and not is_loopback(host):
             raise ValueError(f"host {host}: not this machine; Modbus TCP is open to anyone, allow_insecure_network = true says so")
@@ -84,6 +87,9 @@ class ModbusOutput:
         self._timeout_ns, self._open_timeout_ns, self._plc_timeout_ns = timeout_ns, open_timeout_ns, plc_timeout_ns
         self._entries = [_Entry() for _ in range(entry_count)]
         self._dirty: dict[int, None] = {}  # entries to be written, in order of their verdicts
+        self._position_bits = position_bits
+        self._places: dict[int, tuple[int, int]] = {}  # by entry: trigger and bad places, as long as its tray has the entry
+        self._places_due: dict[int, None] = {}  # of these, those to be written, before the verdict of the same entry
         self._sent = range(0)  # entries of the write under way
         self._control = self._read = True  # our block is to be written, the PLC's to be read
         self._turn = True  # heartbeat before verdicts: a full ring must not starve it
@@ -111,6 +117,7 @@ class ModbusOutput:
         except OSError as error:
             raise OutputError(f"{self._name}: {error.strerror}") from None
         self._entries = [_Entry() for _ in self._entries]
+        self._places.clear()
         self._ready, self._beat = False, 0
         self._session = secrets.randbelow(0xFFFF) + 1
         self._connect(now_ns)
@@ -125,8 +132,14 @@ class ModbusOutput:
         """Noted as the newest; told with the next heartbeat."""
         self._newest = trigger & _SEQUENCE_MASK
 
-    def decide(self, trigger: int, accept: bool) -> None:
+    def decide(self, trigger: int, accept: bool, bad_places: int = 0) -> None:
         """Noted; the next tick() sends it, together with what else was decided."""
+        if self._position_bits and bad_places and not accept:
+            index = (trigger & _SEQUENCE_MASK) % len(self._entries)
+            entry = self._entries[index]
+            if entry.trigger == trigger or not entry.under_way:
+                self._places[index] = (trigger, bad_places)
+                self._places_due[index] = None
         self._put(trigger, registers.PASS if accept else registers.REJECT)
 
     def settle(self, trigger: int, accept: bool, due_ns: int, now_ns: int) -> bool:
@@ -175,7 +188,8 @@ class ModbusOutput:
         connection = self._connection
         if connection is None or not connection.established:
             return None
-        return connection.fileno() if self._dirty or self._control or self._read or not self._alive else None
+        more = self._dirty or self._places_due or self._control or self._read or not self._alive
+        return connection.fileno() if more else None
 
     def machine(self) -> Machine:
         """What the PLC said last; up once its heartbeat was seen to run on this connection."""
@@ -239,6 +253,7 @@ class ModbusOutput:
         for entry in self._entries:
             entry.sent = entry.told = False
         self._dirty = dict.fromkeys(range(len(self._entries)))
+        self._places_due = dict.fromkeys(self._places)
 
     def _drop(self, reason: str, now_ns: int) -> None:
         if self._connection is not None:
@@ -300,16 +315,19 @@ class ModbusOutput:
 
     def _send_next(self, connection: Connection, now_ns: int) -> None:
         request: ModbusPDU
-        if self._control and (self._turn or not self._dirty):
+        if self._control and (self._turn or not (self._dirty or self._places_due)):
             self._control = False
             newest = self._newest
             block = [registers.VERSION, self._beat, registers.READY if self._ready else 0, len(self._entries), self._session]
             request = WriteMultipleRegistersRequest(
                 address=self._base + registers.STATION, registers=[*block, newest & 0xFFFF, newest >> 16]
             )
-        elif self._read and (self._turn or not self._dirty):
+        elif self._read and (self._turn or not (self._dirty or self._places_due)):
             self._read = self._turn = False
             request = ReadHoldingRegistersRequest(address=self._base + registers.PLC, count=registers.PLC_COUNT)
+        elif self._places_due:
+            self._turn = True
+            request = self._places_request()
         elif self._dirty:
             self._turn = True
             request = self._ring_request()
@@ -317,6 +335,14 @@ class ModbusOutput:
             return
         self._sent_ns = now_ns
         connection.request(request)
+
+    def _places_request(self) -> WriteMultipleRegistersRequest:
+        """The bad places of the oldest tray to be told; trays are few and slow."""
+        index = next(iter(self._places_due))
+        del self._places_due[index]
+        first = registers.RING + registers.ENTRY_COUNT * len(self._entries) + registers.PLACES_ENTRY_COUNT * index
+        words = list(registers.places_words(*self._places[index]))
+        return WriteMultipleRegistersRequest(address=self._base + first, registers=words)
 
     def _ring_request(self) -> WriteMultipleRegistersRequest:
         """The entry with the oldest verdict to be told, and those after it in the ring that are to be told too."""

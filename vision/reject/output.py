@@ -7,7 +7,7 @@ schedule and one output:
     (where the machine knows the verdict, the next message after the due time is soon enough: settling is book-keeping then)
     Expect  -> schedule.expect(...), output.expect(trigger)
     Pass    -> if schedule.passed(trigger, now): output.decide(trigger, True)
-    Reject  -> if schedule.rejected(trigger): output.decide(trigger, False)
+    Reject  -> if schedule.rejected(trigger): output.decide(trigger, False, bad_places)
     then    -> for each of schedule.due(now): done = output.settle(trigger, accept, due_ns, now)
                (accepted and not done: the pack was rejected by the machine's rule after all; the line is told)
     then    -> try output.tick(now), OutputError: ready low, count, log; the output reconnects by itself in later ticks
@@ -50,8 +50,11 @@ class Output(Protocol):
     def expect(self, trigger: int) -> None:
         """A pack passed the trigger; it will be rejected unless passed."""
 
-    def decide(self, trigger: int, accept: bool) -> None:
-        """The verdict, before the due time; outputs that are not early do nothing. A reject overrules a pass."""
+    def decide(self, trigger: int, accept: bool, bad_places: int = 0) -> None:
+        """The verdict, before the due time; outputs that are not early do nothing. A reject overrules a pass.
+
+        bad_places: of a rejected tray, bit 0 = place 1; 0 = not known, or no tray.
+        """
 
     def settle(self, trigger: int, accept: bool, due_ns: int, now_ns: int) -> bool:
         """At the due time: the pack's fate; once for each pack. Whether the pack is really let go (never where accept is False)."""

@@ -43,6 +43,7 @@ class Summary:
     torn: entries with a wrong check word or code. forgotten: verdicts dropped at a heartbeat loss or for a new session.
     let_go, rejected: packs at the ejector, with a belt only. rejected_untold: of these, rejected without a word. unconfirmed:
     rejected, and by a fault that was asked for not counted by the sensor at the bin.
+    bad_places: places of trays that were told to be bad, over all trays.
     """
 
     told_pass: int = 0
@@ -52,6 +53,7 @@ class Summary:
     repeated: int = 0
     torn: int = 0
     forgotten: int = 0
+    bad_places: int = 0
     heartbeats: int = 0
     heartbeat_losses: int = 0
     ready_transitions: int = 0
@@ -73,6 +75,7 @@ class BeltEnd:
     def __init__(self, heartbeat_ns: int, log: TextIO | None, travel_ns: int | None = None, unconfirmed_from: int = 0) -> None:
         self.summary = Summary()
         self.verdicts: OrderedDict[int, int] = OrderedDict()
+        self.places: OrderedDict[int, int] = OrderedDict()  # bad places by sequence number
         self.ready = False
         self.bin_full = self.stop_request = False
         self._heartbeat_ns = heartbeat_ns
@@ -142,6 +145,20 @@ class BeltEnd:
             self._belt.extend((now_ns + self._travel_ns, sequence) for sequence in range(self._newest + 1, newest + 1))
             self._newest = newest
 
+    def take_places(self, words: list[int], now_ns: int) -> None:
+        """A places entry was written. It says why a tray will be rejected, and lets nothing through."""
+        told = registers.read_places(tuple(words))
+        if told is None:
+            self.summary.torn += 1
+            return
+        sequence, bad_places = told
+        self.places[sequence] = bad_places
+        self.summary.bad_places += bad_places.bit_count()
+        if len(self.places) > _REMEMBERED:
+            self.places.popitem(last=False)
+        if self._log is not None:
+            self._log.write(f"{now_ns},{sequence},PLACES,{bad_places:x}\n")
+
     def lets_go(self, sequence: int) -> bool:
         """What happens to a pack that is at the ejector now."""
         return self.ready and self.verdicts.get(sequence) == registers.PASS
@@ -190,6 +207,7 @@ class BeltEnd:
     def _forget(self) -> None:
         self.summary.forgotten += len(self.verdicts)
         self.verdicts.clear()
+        self.places.clear()
 
     def _set_ready(self, ready: bool) -> None:
         self.summary.ready_transitions += ready != self.ready
@@ -199,9 +217,10 @@ class BeltEnd:
 class Plc:
     """The registers around a BeltEnd, as pymodbus' server wants them."""
 
-    def __init__(self, belt_end: BeltEnd, entry_count: int) -> None:
+    def __init__(self, belt_end: BeltEnd, entry_count: int, position_bits: bool = False) -> None:
         self._belt_end = belt_end
-        self._last = registers.RING + registers.ENTRY_COUNT * entry_count
+        self._places = registers.RING + registers.ENTRY_COUNT * entry_count
+        self._last = self._places + (registers.PLACES_ENTRY_COUNT * entry_count if position_bits else 0)
         self._ring_lost = False
         self.device = SimDevice(0, simdata=[SimData(0, count=self._last, datatype=DataType.REGISTERS)], action=self._act)
 
@@ -224,7 +243,11 @@ class Plc:
         if values is None or function not in _WRITES:
             memory[registers.PLC : registers.PLC + registers.PLC_COUNT] = self._belt_end.block()
             return None
-        if address >= registers.RING:
+        if address >= self._places:
+            if (address - self._places) % registers.PLACES_ENTRY_COUNT or len(values) != registers.PLACES_ENTRY_COUNT:
+                return ExcCodes.ILLEGAL_ADDRESS
+            self._belt_end.take_places(values, now_ns)
+        elif address >= registers.RING:
             if (address - registers.RING) % registers.ENTRY_COUNT or len(values) % registers.ENTRY_COUNT:
                 return ExcCodes.ILLEGAL_ADDRESS
             self._belt_end.take_entries(values, now_ns)
@@ -297,6 +320,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--travel-ms", type=float, help="a belt: from the trigger to the ejector")
     parser.add_argument("--unconfirmed", type=int, default=0, help="a fault: from this reject on the bin's sensor sees none")
     parser.add_argument("--log", type=Path, help="CSV with a line for each verdict: monotonic_ns,sequence,verdict,kind")
+    parser.add_argument("--position-bits", action="store_true", help="a second ring, for the bad places of trays")
     parser.add_argument(
         "--allow-insecure-network", action="store_true", help="listen on another address than this machine's: anyone may write"
     )
@@ -329,7 +353,8 @@ def main(argv: list[str] | None = None) -> int:
             return 2
         travel_ns = None if arguments.travel_ms is None else int(arguments.travel_ms * 1e6)
         belt_end = BeltEnd(arguments.heartbeat_ms * 1_000_000, log, travel_ns, arguments.unconfirmed)
-        asyncio.run(_serve(Plc(belt_end, arguments.entries), arguments.host, listening, arguments.heartbeat_ms / 4000))
+        plc = Plc(belt_end, arguments.entries, arguments.position_bits)
+        asyncio.run(_serve(plc, arguments.host, listening, arguments.heartbeat_ms / 4000))
         print(json.dumps(asdict(belt_end.summary)), flush=True)
     return 0
 

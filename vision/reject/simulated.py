@@ -41,7 +41,7 @@ class SimulatedOutput:
     def expect(self, trigger: int) -> None:
         self.expected_count += 1
 
-    def decide(self, trigger: int, accept: bool) -> None:
+    def decide(self, trigger: int, accept: bool, bad_places: int = 0) -> None:
         """Nothing: acts at the due time."""
 
     def settle(self, trigger: int, accept: bool, due_ns: int, now_ns: int) -> bool:

@@ -46,6 +46,7 @@ _SYMBOL_CELLS = (
     "symbology_identifier", "bytes_hex", "text", "serial", "rows", "columns", "inverted", "mirrored", "px_per_module",
     "rescue",
 )
+_POSITION_CELLS = ("position", "position_accept", "position_reasons")
 _CODEWORD_CELLS = (
     "total", "data", "check", "corrected", "erasures",
 )
@@ -66,6 +67,7 @@ CSV_COLUMNS = [
     *(f"{name}_{part}" for name in PARAMETERS for part in ("value", "grade")),
     "fixed_pattern_segments",
     "informative",
+    *_POSITION_CELLS,
 ]
 """The columns of the CSV: of the row, of the symbol, of its grade; lists are joined by blanks, maps are JSON."""
 
@@ -100,7 +102,7 @@ def json_rows(table: pa.Table) -> Iterator[Row]:
 def _json_symbol(symbol: Row) -> Row:
     payload, grade, corners = symbol.pop("payload"), symbol["grade"], symbol["corners"]
     symbol["bytes_hex"] = None if payload is None else payload.hex()
-    symbol["corners"] = [corners[index : index + 2] for index in range(0, len(corners), 2)]
+    symbol["corners"] = None if corners is None else [corners[index : index + 2] for index in range(0, len(corners), 2)]
     if grade is not None:
         grade["parameters"] = {name: value for name, value in grade["parameters"].items() if value is not None}
     return symbol
@@ -166,14 +168,16 @@ def _write_csv(table: pa.Table, path: Path) -> None:
             common = {name: row[name] for name in _ROW_CELLS}
             for index, symbol in enumerate(row["symbols"]):
                 cells = {**common, "symbol_index": index, **_symbol_cells(symbol)}
-                writer.writerow({name: _cell(value) for name, value in cells.items()})
+                writer.writerow({name: csv_cell(value) for name, value in cells.items()})
             if not row["symbols"]:
-                writer.writerow({name: _cell(value) for name, value in common.items()})
+                writer.writerow({name: csv_cell(value) for name, value in common.items()})
 
 
 def _symbol_cells(symbol: Row) -> Row:
     cells = {name: symbol[name] for name in _SYMBOL_CELLS}
-    cells |= {"elements": symbol["elements"], "content_reasons": symbol["reasons"], "corners": json.dumps(symbol["corners"])}
+    cells |= {name: symbol.get(name) for name in _POSITION_CELLS}
+    cells |= {"elements": symbol["elements"], "content_reasons": symbol["reasons"]}
+    cells["corners"] = None if symbol["corners"] is None else json.dumps(symbol["corners"])
     if symbol["codewords"] is not None:
         cells |= {f"codewords_{name}": symbol["codewords"][name] for name in _CODEWORD_CELLS}
     grade = symbol["grade"]
@@ -186,7 +190,7 @@ def _symbol_cells(symbol: Row) -> Row:
     return cells
 
 
-def _cell(value: Any) -> str:
+def csv_cell(value: Any) -> str:
     """What a value is as a cell: numbers as they are, text made harmless."""
     if value is None:
         return ""

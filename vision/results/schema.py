@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import pyarrow as pa
 
-from vision.types import Content, Finding, GradeReport, Parameter, Reading, Record, Symbol
+from vision.types import Content, Finding, GradeReport, Parameter, Place, Reading, Record, Symbol
 
 SCHEMA_VERSION = "2"
 
@@ -69,6 +69,7 @@ class _Seen(NamedTuple):
     content: Content | None
     report: GradeReport | None
     corners: list[float]
+    place: Place | None
 
 
 _REASONS = pa.list_(pa.string())
@@ -136,7 +137,29 @@ _APPEND_COLUMNS = (
     ),
 )
 
-_SYMBOL_COLUMNS = (
+_PLACE_COLUMNS = (
+    _column(
+        "position",
+        pa.int16(),
+        "place on the tray, from 1; null without a layout and where the symbol stands at none",
+        lambda s: s.place and s.place.position,
+        "1",
+    ),
+    _column(
+        "position_accept",
+        pa.bool_(),
+        "nothing is wrong with what stands at this place; the tray passes as a whole",
+        lambda s: s.place and s.place.accept,
+    ),
+    _column(
+        "position_reasons",
+        _REASONS,
+        "what is wrong at this place, most important first",
+        lambda s: s.place and tuple(map(str, s.place.reasons)),
+    ),
+)
+
+_FOUND_COLUMNS = (
     _column(
         "symbology_identifier",
         pa.string(),
@@ -234,6 +257,7 @@ _SYMBOL_COLUMNS = (
     ),
 )
 
+_SYMBOL_COLUMNS = (*_FOUND_COLUMNS, *_PLACE_COLUMNS)
 SYMBOL = _struct(_SYMBOL_COLUMNS)
 
 _ROW_COLUMNS = (
@@ -304,7 +328,7 @@ _ROW_COLUMNS = (
     _column(
         "symbols",
         pa.list_(pa.field("item", SYMBOL)),
-        "one per symbol found, in reading order",
+        "one per symbol found, in reading order; behind them one per empty place of a tray, null but for position*",
         lambda r: pickle.loads(r.symbols) if r.symbols else (),
         nullable=False,
     ),
@@ -332,24 +356,32 @@ def image_name(station: str, trigger: int) -> str:
     return f"{quote(station, safe='').replace('.', '%2E').replace('~', '%7E')}-{trigger:09d}.bmp"
 
 
-def symbol_rows(findings: Iterable[Finding]) -> bytes:
+def symbol_rows(findings: Iterable[Finding], places: Iterable[Place] = ()) -> bytes:
     """Pickled rows of the symbols column; called in the inspector, opened by the recorder only.
 
-    findings: of one frame, in reading order. Returns b"" for none. Raises KeyError for a graded parameter that is not in
-    PARAMETERS: it would be lost without a word.
+    findings: of one frame, in reading order. places: of its tray. Returns b"" for none. Raises KeyError for a graded parameter
+    that is not in PARAMETERS: it would be lost without a word.
     """
-    rows = [_symbol_cells(finding) for finding in findings]
+    places = tuple(places)
+    standing = {place.finding: place for place in places}
+    rows = [_symbol_cells(finding, standing.get(index)) for index, finding in enumerate(findings)]
+    rows += [_empty_cells(place) for place in places if place.finding is None]
     return pickle.dumps(rows, pickle.HIGHEST_PROTOCOL) if rows else b""
 
 
-def _symbol_cells(finding: Finding) -> tuple[Any, ...]:
+def _empty_cells(place: Place) -> tuple[Any, ...]:
+    """The row of a place without a symbol."""
+    return (*(None,) * len(_FOUND_COLUMNS), place.position, place.accept, tuple(map(str, place.reasons)))
+
+
+def _symbol_cells(finding: Finding, place: Place | None = None) -> tuple[Any, ...]:
     symbol, report = finding.symbol, finding.report
     grid = symbol.grid
     corners: list[float] = [*grid[-1, 0].tolist(), *grid[0, 0].tolist(), *grid[0, -1].tolist(), *grid[-1, -1].tolist()]
     if report is not None and not report.parameters.keys() <= PARAMETERS.keys():
         unknown = min(report.parameters.keys() - PARAMETERS.keys())
         raise KeyError(f"graded parameter {unknown!r} has no field in vision.results.schema.PARAMETERS")
-    return _values(_SYMBOL_COLUMNS, _Seen(symbol, finding.reading, finding.content, report, corners))
+    return _values(_SYMBOL_COLUMNS, _Seen(symbol, finding.reading, finding.content, report, corners, place))
 
 
 def symbol_row(finding: Finding) -> dict[str, Any]:

@@ -6,7 +6,8 @@ How a stranger checks a batch, with sha256sum and this page:
 - `previous` of line n is what `sed -n <n-1>p seal.jsonl | sha256sum` prints; of line 1, what `sha256sum batch.json` prints;
 - `images` in a line says how many lines images/images.jsonl had then, and the hash of the last of them (64 zeros for none);
   each of its lines names an image with its hash, and is chained in the same way from 64 zeros;
-- `operations` says the same of operations.jsonl, whose chain starts from batch.json; `files` in batch.json names the order's.
+- `operations` says the same of operations.jsonl, whose chain starts from batch.json; `files` in batch.json names the order's;
+- `packs` in a line is what `sha256sum 000001.packs` must print (see vision.results.packs).
 
 The order of steps makes each crash between two of them recoverable (see vision.results.recovery): temporary file, fsync,
 rename, fsync of the folder, line in seal.jsonl, fsync, seal.sha256, and only then is the open file removed.
@@ -28,6 +29,7 @@ import pyarrow as pa
 from vision.results.chain import GENESIS, append_line, chain_lines, link, origin, sha256
 from vision.results.folder import BATCH_INFO, IMAGES, ResultsError, sync_folder, write_whole
 from vision.results.operations import operations_head
+from vision.results.packs import SUFFIX, packs_of, write_packs
 from vision.results.schema import provenance_of
 from vision.results.stream import StreamReader
 
@@ -75,6 +77,7 @@ def seal_steps(stream: Path, last: bool = False) -> Steps:
         for block in _blocks(temporary):
             digest.update(block)
             yield
+        packs_sha256 = yield from _packs_steps(sealed.with_suffix(SUFFIX), chunks, keep)
         temporary.replace(sealed)
     except OSError:
         temporary.unlink(missing_ok=True)
@@ -89,6 +92,7 @@ def seal_steps(stream: Path, last: bool = False) -> Steps:
         "stations": stations,
         "images": _images_head(folder),
         **({"operations": operations} if (operations := operations_head(folder)) else {}),
+        "packs": packs_sha256,
         "last": last,
         "utc": datetime.now(UTC).isoformat(timespec="milliseconds"),
     }
@@ -159,6 +163,22 @@ def _write_steps(path: Path, schema: pa.Schema, chunks: list[pa.RecordBatch], ke
         file.flush()
         os.fsync(file.fileno())
     yield
+
+
+def _packs_steps(path: Path, chunks: list[pa.RecordBatch], keep: list[Any]) -> Generator[None, None, str]:
+    """Writes the pack list of the rows that count. Returns its sha256."""
+    parts = []
+    rows = 0
+    for chunk, mask in zip(chunks, keep, strict=True):
+        part = chunk if mask.all() else chunk.filter(pa.array(mask))
+        parts.append(packs_of(part, rows))
+        rows += part.num_rows
+        yield
+    temporary = path.with_name(f".{path.name}.tmp")
+    yield from write_packs(temporary, parts)
+    digest = file_sha256(temporary)
+    temporary.replace(path)
+    return digest
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from vision.results.chain import GENESIS, chain_entries, chain_lines, origin, sha256
 from vision.results.folder import BATCH_INFO, IMAGES, ResultsError, read_batch_info
 from vision.results.operations import OPERATIONS
+from vision.results.packs import SUFFIX
 from vision.results.reader import fold, read_rows
 from vision.results.seal import HEAD, IMAGE_LIST, SEALS, file_sha256, head_text
 from vision.results.signatures import REPORTS, SIGNATURES
@@ -105,9 +106,17 @@ def _examine_files(folder: Path, seals: list[dict[str, Any]], found: Examination
                     f"{name}: {table.num_rows} rows, {fold(table).num_rows} triggers, sealed as {seal.get('rows')}"
                 )
             yield name, table
+        packs = path.with_suffix(SUFFIX)
+        if "packs" in seal and not packs.is_file():
+            found.problems.append(f"{packs.name}: missing")
+        elif "packs" in seal and file_sha256(packs) != seal["packs"]:
+            found.problems.append(f"{packs.name}: changed since it was sealed")
     sealed = {seal.get("name") for seal in seals}
     for path in sorted(folder.glob("*.arrow")):
         if path.name not in sealed:
+            found.problems.append(f"{path.name}: has no seal")
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        if path.with_suffix(".arrow").name not in sealed and not path.with_suffix(".arrows").exists():
             found.problems.append(f"{path.name}: has no seal")
     for path in sorted(folder.glob("*.arrows")):
         reader = StreamReader(path)
@@ -241,7 +250,7 @@ def _examine_signatures(folder: Path, found: Examination) -> None:
 def _examine_names(folder: Path, named: set[str], found: Examination) -> None:
     known = {BATCH_INFO, SEALS, HEAD, IMAGES, OPERATIONS, SIGNATURES, REPORTS, "logs"} | named
     for entry in sorted(folder.iterdir()):
-        if entry.name in known or entry.suffix in (".arrow", ".arrows"):
+        if entry.name in known or entry.suffix in (".arrow", ".arrows", SUFFIX):
             continue
         if entry.name.startswith(".") and entry.name.endswith(".tmp"):
             found.notes.append(f"{entry.name}: half-written, removed at the next start")

@@ -1,0 +1,220 @@
+"""`vision aggregate`: packs into bundles, cases and pallets; removal, repacking, dissolving; SSCC ranges; the journal's check."""
+
+from __future__ import annotations
+
+import csv
+import getpass
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from vision.config import LineConfig
+    from vision.trace.aggregate import Aggregation, Entry
+
+app = typer.Typer(help="Packs into containers, and out of them.", rich_markup_mode=None, no_args_is_help=True)
+LineFile = Annotated[Path, typer.Argument(metavar="LINE.toml", help="the line file; its [trace] has the levels")]
+AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
+Things = Annotated[list[str] | None, typer.Argument(metavar="[THING]...", help="packs (01/GTIN/21/SERIAL, link or URN) or SSCCs")]
+Items = Annotated[Path | None, typer.Option(metavar="FILE", help="more of them: a CSV file, one per row")]
+Images = Annotated[list[Path] | None, typer.Option("--image", metavar="IMAGE", help="every code in a frame, e.g. a case layer")]
+LevelName = Annotated[str, typer.Option(metavar="NAME", help="the kind of container")]
+Into = Annotated[str | None, typer.Option(metavar="SSCC", help="an open container; without it a new one")]
+Close = Annotated[bool, typer.Option("--close", help="close it though it is not full (a partial case)")]
+
+
+@app.command("range")
+def load_range(line: LineFile, file: Annotated[Path, typer.Argument(metavar="FILE.csv")], as_json: AsJson = False) -> int:
+    """Loads SSCC ranges: CSV with the heading company_prefix,extension,first,last; each number is given once, for ever.
+
+    Example: vision aggregate range line.toml ssccs.csv
+    """
+    from vision.trace.sscc import load_ranges
+
+    def deed(state: Aggregation, config: LineConfig) -> Entry:
+        return state.add_ranges(load_ranges(file, config.trace.company_prefixes, state.ranges))
+
+    return _do(line, deed, as_json)
+
+
+@app.command()
+def pack(
+    line: LineFile,
+    level: LevelName,
+    things: Things = None,
+    items: Items = None,
+    image: Images = None,
+    into: Into = None,
+    close: Close = False,
+    count: Annotated[int | None, typer.Option(min=1, help="so many must be in the frames, or nothing is packed")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Puts packs or containers into a container; a full one is closed.
+
+    Example: vision aggregate pack line.toml --level case --image layer.png --count 48
+    """
+    given = _given(things, items, image, count)
+    return _do(line, lambda state, _: state.pack(level, given, _container(into), close), as_json)
+
+
+@app.command()
+def repack(
+    line: LineFile,
+    level: LevelName,
+    things: Things = None,
+    items: Items = None,
+    into: Into = None,
+    close: Close = False,
+    as_json: AsJson = False,
+) -> int:
+    """Moves packs or containers from where they are into another container, in one deed.
+
+    Example: vision aggregate repack line.toml --level case 01/04012345678901/21/SN1 --into 340123450000000018
+    """
+    given = _given(things, items, None, None)
+    return _do(line, lambda state, _: state.repack(level, given, _container(into), close), as_json)
+
+
+@app.command()
+def unpack(line: LineFile, things: Things = None, items: Items = None, as_json: AsJson = False) -> int:
+    """Takes packs or containers out of the container they are in.
+
+    Example: vision aggregate unpack line.toml 01/04012345678901/21/SN1
+    """
+    given = _given(things, items, None, None)
+    return _do(line, lambda state, _: state.unpack(given), as_json)
+
+
+@app.command("close")
+def close_container(line: LineFile, sscc: Annotated[str, typer.Argument(metavar="SSCC")], as_json: AsJson = False) -> int:
+    """Closes a container that is not full: a partial case.
+
+    Example: vision aggregate close line.toml 340123450000000018
+    """
+    return _do(line, lambda state, _: state.close(_container(sscc) or ""), as_json)
+
+
+@app.command()
+def dissolve(line: LineFile, sscc: Annotated[str, typer.Argument(metavar="SSCC")], as_json: AsJson = False) -> int:
+    """Takes everything out of a container for good (disaggregation); its SSCC is never used again.
+
+    Example: vision aggregate dissolve line.toml 340123450000000018
+    """
+    return _do(line, lambda state, _: state.dissolve(_container(sscc) or ""), as_json)
+
+
+@app.command()
+def verify(line: LineFile, as_json: AsJson = False) -> int:
+    """Checks the chain of the journal, and that its entries obey the rules; exit code 1 where they do not.
+
+    Example: vision aggregate verify line.toml
+    """
+    from vision.config import load_line
+    from vision.results.folder import ResultsError
+    from vision.trace.aggregate import Aggregation, AggregationError
+    from vision.trace.journal import JOURNAL, examine_journal, read_journal
+
+    config = load_line(line)
+    path = config.results / config.name / JOURNAL
+    if not path.exists():
+        raise ResultsError(f"{path}: no such journal: nothing was packed on this line")
+    entries, head, problems = examine_journal(path)
+    state = Aggregation(config.trace.levels, lambda epc: None)
+    if not problems:
+        for number, entry in enumerate(read_journal(path), 1):
+            try:
+                state.apply(entry)
+                state.check() if number == entries else None
+            except (AggregationError, AssertionError, KeyError, TypeError) as error:
+                problems.append(f"{path.name}: line {number}: {error}")
+                break
+    if as_json:
+        print(json.dumps({"journal": str(path), "sound": not problems, "problems": problems, "entries": entries, "head": head}))
+    else:
+        for problem in problems:
+            print(f"PROBLEM  {problem}")
+        print(f"{path}: {'sound' if not problems else f'{len(problems)} problems'}; {entries} entries; head {head}")
+    return 1 if problems else 0
+
+
+def _do(line: Path, deed: Callable[[Aggregation, LineConfig], Entry], as_json: bool) -> int:
+    """One deed: decided, durable, done, told."""
+    from vision.config import load_line
+    from vision.results.folder import ResultsError
+    from vision.trace.aggregate import AggregationError
+    from vision.trace.commissioned import Commissioned
+    from vision.trace.journal import JOURNAL, Journal
+
+    config = load_line(line)
+    if not config.trace.levels:
+        raise ResultsError(f"{line}: [trace] levels: none, expected the kinds of containers")
+    with (
+        Commissioned(config) as commissioned,
+        Journal(config.results / config.name / JOURNAL, config.trace.levels, commissioned.lot_of, by=getpass.getuser()) as journal,
+    ):
+        try:
+            entry = journal.do(deed(journal.state, config))
+        except AggregationError as error:
+            raise ResultsError(f"{config.name}: {error}") from None
+        _tell(entry, journal.state, as_json)
+    return 0
+
+
+def _tell(entry: Entry, state: Aggregation, as_json: bool) -> None:
+    from vision.trace.identifiers import sscc_of
+
+    told: dict[str, Any] = {"do": entry["do"], "ssccs_left": state.ssccs_left}
+    if "parent" in entry:
+        container = state.containers[entry["parent"]]
+        told |= {
+            "sscc": sscc_of(entry["parent"]),
+            "level": state.levels[container.level].name,
+            "children": len(container.children),
+            "capacity": state.levels[container.level].capacity,
+            "closed": container.closed,
+            "dissolved": container.dissolved,
+        }
+    print(json.dumps(told) if as_json else " ".join(f"{name}={value}" for name, value in told.items()))
+
+
+def _container(text: str | None) -> str | None:
+    return None if text is None else _epc(text)
+
+
+def _given(things: list[str] | None, items: Path | None, images: list[Path] | None, count: int | None) -> list[str]:
+    from vision.results.folder import ResultsError
+    from vision.trace.commissioned import epcs_in_frame
+
+    found = [_epc(thing) for thing in things or []]
+    if items is not None:
+        try:
+            with items.open(encoding="utf-8-sig", newline="") as stream:
+                for number, row in enumerate(csv.reader(stream, strict=True), start=1):
+                    if len(row) > 1:
+                        raise ResultsError(f"{items}: row {number}: {len(row)} columns, expected 1")
+                    found += [_epc(cell, f"{items}: row {number}: ") for cell in row]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ResultsError(f"{items}: is not CSV in UTF-8: {error}") from None
+    for image in images or []:
+        found += epcs_in_frame(image)
+    if count is not None and len(found) != count:
+        raise ResultsError(f"{len(found)} are given or in the frames, expected {count}: nothing was packed")
+    return found
+
+
+def _epc(text: str, where: str = "") -> str:
+    """An EPC from whatever way it is written: path, Digital Link, URN, or the digits of an SSCC."""
+    from vision.results.folder import ResultsError
+    from vision.trace.identifiers import IdentifierError, check_epc, of_digital_link, of_urn, sscc_epc
+
+    try:
+        if text.isascii() and text.isdigit():
+            return sscc_epc(text)
+        if text.startswith("urn:"):
+            return of_urn(text)
+        return of_digital_link(text) if text.startswith("https:") else check_epc(text)
+    except IdentifierError as error:
+        raise ResultsError(f"{where}{error}") from None
