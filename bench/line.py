@@ -100,11 +100,13 @@ def run(source: Path, rate_hz: float, packs: int, inspectors: int) -> tuple[Summ
 
 
 def judged(batch: Path, source: Path) -> Judged:
-    """Rows against the truth; trigger n is pack n - 1."""
+    """Rows against the truth; trigger n is pack n - 1. A serial's second pack is good where its first was not let through."""
     with open(source / "truth.csv", newline="", encoding="utf-8") as file:
-        truth = [row["kind"].split("|") for row in csv.DictReader(file)]
+        packs = list(csv.DictReader(file))
+    truth = [row["kind"].split("|") for row in packs]
     rows = open_batch(batch).select(["trigger", "accept", "reasons"]).to_pylist()
     seen = Counter(row["trigger"] for row in rows)
+    accepted = Counter(packs[row["trigger"] - 1]["text"] for row in rows if row["accept"])
     bad_passed = good_rejected = by_line = other = 0
     for row in rows:
         kinds = truth[row["trigger"] - 1]
@@ -112,7 +114,7 @@ def judged(batch: Path, source: Path) -> Judged:
             good_rejected += not row["accept"]
             by_line += bool(row["reasons"]) and row["reasons"][0] in LINE_REASONS
         elif row["accept"]:
-            bad_passed += 1
+            bad_passed += kinds != ["DUPLICATE_SERIAL"] or accepted[packs[row["trigger"] - 1]["text"]] > 1
         else:
             other += row["reasons"][0] not in kinds
     return Judged(
