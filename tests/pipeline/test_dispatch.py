@@ -10,6 +10,8 @@ import pytest
 
 from tests.faults.rig import line_file
 from vision.config import load_line
+from vision.decode.search import Search
+from vision.grade.setup import Setup
 from vision.pipeline import dispatch as module
 from vision.pipeline.dispatch import Dispatch
 from vision.pipeline.messages import (
@@ -26,6 +28,7 @@ from vision.pipeline.messages import (
     Write,
 )
 from vision.types import Reason
+from vision.verdict.recipe import Recipe
 
 MS = 1_000_000
 
@@ -92,12 +95,15 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
+RECIPE = Recipe(Search(), Setup())
+
+
 class Station:
     """A dispatcher with one idle inspector, and a clock."""
 
     def __init__(self, folder: Path, clock: Clock, **line: float) -> None:
         self.clock, self.crew = clock, Crew()
-        self.dispatch = Dispatch(load_line(line_file(folder, inspectors=1, **line)), self.crew, lambda serials: ())  # type: ignore[arg-type, call-arg]
+        self.dispatch = Dispatch(load_line(line_file(folder, inspectors=1, **line)), self.crew, lambda serials: (), [RECIPE])  # type: ignore[arg-type]
         for role in ("rejector", "recorder", "inspector"):
             self.dispatch.ready(self.crew.all[role])  # type: ignore[arg-type]
         self.dispatch.give_slots()
