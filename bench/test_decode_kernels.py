@@ -52,7 +52,7 @@ PLACE = np.array((496.0, 368.0, 1.0, 0.1, 1.0))
 
 BLOCK_GRADIENTS_SUMS = np.empty((5, 640), np.float32)
 CUT_BLOCKS_SEEN = np.empty((64, 80), np.int32)
-CUT_BLOCKS_STACK = np.empty((5120, 2), np.int32)
+CUT_BLOCKS_STACK = np.empty((5120, 3), np.int32)
 CUT_BLOCKS_OUT = np.empty((512, 12))
 STRAIGHT_RUNS_RUNNING = np.empty((2, 288), np.float32)
 PICK_LINES_OUT = np.empty((10, 6))

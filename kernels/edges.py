@@ -8,25 +8,28 @@ import numpy as np
 from numba import void
 
 from kernels._jit import array, f32, f64, helper, i64, kernel, pixels
-from kernels.sampling import bilinear
+from kernels.sampling import grey_at
 
 BLOCK = 8
 """Side of a block, in pixels of the picture given."""
+
+BLOCK_SAMPLES = BLOCK * BLOCK // 2
+"""Places of a block at which gradients are taken: each second row."""
 
 
 @kernel(void(pixels, array(f32, 2), array(f32, 3)))
 def block_gradients(picture: Any, sums: Any, out: Any) -> Any:
     """Gradient energy of each 8x8 block and its second circular harmonic.
 
-    picture: (h, w) uint8. sums: (3, w) float32 scratch. out: (5, h // 8, w // 8) float32, the first three written: sums over the
-    block of m^2, m^2 cos 2a, m^2 sin 2a, with m and a the length and angle of the central difference.
-    Two perpendicular directions cancel in the second harmonic.
+    picture: (h, w) uint8. sums: (3, w) float32 scratch. out: (5, h // 8, w // 8) float32, the first three written: sums over each
+    second row of the block of m^2, m^2 cos 2a, m^2 sin 2a, with m and a the length and angle of the central difference, which sees
+    the rows between. Two perpendicular directions cancel in the second harmonic.
     """
     height, width = picture.shape
     for block_row in range(out.shape[1]):
         sums[:] = 0
         energy, even, odd = sums[0, 1:], sums[1, 1:], sums[2, 1:]
-        for y in range(max(1, block_row * BLOCK), min(height - 1, block_row * BLOCK + BLOCK)):
+        for y in range(block_row * BLOCK + 1, min(height - 1, block_row * BLOCK + BLOCK), 2):
             # Slices from 0, so that the compiler takes sixteen columns at a time.
             left, right = picture[y, : width - 2], picture[y, 2:]
             above, below = picture[y - 1, 1 : width - 1], picture[y + 1, 1 : width - 1]
@@ -59,7 +62,7 @@ def fourth_harmonic(picture: Any, both: Any, least: Any, out: Any) -> Any:
             if both[block_row, block_column] >= least:
                 # The picture's first and last column have no neighbour on one side.
                 first, last = max(1, block_column * BLOCK), min(width - 1, block_column * BLOCK + BLOCK)
-                for y in range(max(1, block_row * BLOCK), min(height - 1, block_row * BLOCK + BLOCK)):
+                for y in range(block_row * BLOCK + 1, min(height - 1, block_row * BLOCK + BLOCK), 2):
                     left, right = picture[y, first - 1 : last - 1], picture[y, first + 1 : last + 1]
                     above, below = picture[y - 1, first:last], picture[y + 1, first:last]
                     for x in range(last - first):
@@ -74,18 +77,6 @@ def fourth_harmonic(picture: Any, both: Any, least: Any, out: Any) -> Any:
                 sine += sines[x]
             out[3, block_row, block_column] = cosine
             out[4, block_row, block_column] = sine
-
-
-@helper
-def _grey(picture: Any, inside: Any, x: Any, y: Any) -> Any:
-    """As `bilinear`, without its clamping where all places are known to lie inside."""
-    if not inside:
-        return bilinear(picture, x, y)
-    left, top = int(x), int(y)
-    fx, fy = x - left, y - top
-    above = picture[top, left] + fx * (float(picture[top, left + 1]) - picture[top, left])
-    below = picture[top + 1, left] + fx * (float(picture[top + 1, left + 1]) - picture[top + 1, left])
-    return above + fy * (below - above)
 
 
 @helper
@@ -108,7 +99,7 @@ def _centres(picture: Any, grid: Any, out: Any) -> Any:
             inside &= x >= 0.0 and y >= 0.0 and x < width - 1.0 and y < height - 1.0
     for r in range(rows + 2):
         for c in range(columns + 2):
-            out[r, c, 2] = _grey(picture, inside, out[r, c, 0], out[r, c, 1])
+            out[r, c, 2] = grey_at(picture, inside, out[r, c, 0], out[r, c, 1])
     return inside
 
 
@@ -147,7 +138,7 @@ def grid_edges(picture: Any, grid: Any, least: Any, across: Any, down: Any) -> A
                 below, above = (first - middle) * sign, (last - middle) * sign
                 for _ in range(3):
                     t = 0.5 * (low + high)
-                    grey = _grey(picture, inside, x + step_x * t, y + step_y * t)
+                    grey = grey_at(picture, inside, x + step_x * t, y + step_y * t)
                     value = (grey - middle) * sign
                     if value >= 0.0:
                         high, above = t, value

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kernels.components import cut_blocks, unlike_boxes
-from kernels.edges import BLOCK, block_gradients, fourth_harmonic
+from kernels.components import cut_blocks, rank_parts, smooth_blocks
+from kernels.edges import BLOCK, BLOCK_SAMPLES, block_gradients, fourth_harmonic
 from kernels.reduce import halve
 from vision.decode.search import Workspace
 from vision.types import Pixels
@@ -63,44 +62,23 @@ def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
     sums = work.array("block sums", (3, picture.shape[1]), np.float32)
     blocks = work.array("blocks", (5, rows, columns), np.float32)
     block_gradients(picture, sums, blocks)
-    smooth = [cv2.blur(blocks[harmonic], (3, 3), borderType=cv2.BORDER_REPLICATE) / BLOCK**2 for harmonic in range(3)]
-    energy, second = smooth[0], np.hypot(smooth[1], smooth[2])
+    smooth = work.array("smooth blocks", (2, rows, columns), np.float32)
+    smooth_blocks(blocks, 1.0 / BLOCK_SAMPLES, smooth)
+    energy, both = smooth
     # Noise adds the same to both directions; twice the lower fifth of all blocks is a fair guess at its top,
     # unless a symbol fills the picture.
     noise = float(np.partition(energy.ravel(), energy.size // 5)[energy.size // 5])
-    both = np.maximum(energy - second, 0)  # twice the energy of the weaker direction
     lowest, top = min(max(2.0 * noise, 12.0), NOISE_MOST), float(both.max())
     if top < lowest:
         return []
     fourth_harmonic(picture, both, lowest, blocks)
-    levels = lowest * LEVEL_RISE ** np.arange(int(np.log(top / lowest) / np.log(LEVEL_RISE)) + 1)
+    levels = lowest * LEVEL_RISE ** np.arange(int(math.log(top / lowest) / math.log(LEVEL_RISE)) + 1)
     seen = work.array("seen blocks", (rows, columns), np.int32)
-    stack = work.array("block stack", (rows * columns, 2), np.int32)
+    stack = work.array("block stack", (rows * columns, 3), np.int32)
     parts = work.array("parts", (PARTS, 12), np.float64)
-    return _ranked(parts[: cut_blocks(blocks, both, levels, 3, seen, stack, parts)], scale)
-
-
-def _ranked(parts: npt.NDArray[np.float64], scale: float) -> list[Region]:
-    """The parts of a block map as regions, most promising first, none nearly repeating a better one."""
-    energy = parts[:, 2] + 1e-6
-    square = np.hypot(parts[:, 5], parts[:, 6]) / energy
-    balance = 1.0 - np.hypot(parts[:, 3], parts[:, 4]) / energy
-    # Half a block on each side for the block itself and half for the smoothing that may have lost the rim.
-    wide, tall = parts[:, 9] - parts[:, 8] + 2, parts[:, 11] - parts[:, 10] + 2
-    compact = np.minimum(wide, tall) / np.maximum(wide, tall)
-    filled = np.minimum(1.0, parts[:, 0] / (wide * tall))
-    strength = np.sqrt(parts[:, 1] / parts[:, 0])
-    promise = strength * (0.3 + square) * balance * filled * np.sqrt(parts[:, 0]) * (0.4 + compact)
-    along, across = (parts[:, 8] + parts[:, 9]) / 2, (parts[:, 10] + parts[:, 11]) / 2
-    cosine, sine = np.cos(parts[:, 7]), np.sin(parts[:, 7])
-    side = BLOCK * scale
-    x = (along * cosine - across * sine) * side - 0.5
-    y = (along * sine + across * cosine) * side - 0.5
-    boxes = np.stack((x, y, wide * side, tall * side), axis=1)
-    kept = np.empty(len(parts), np.int64)
-    chosen = kept[: unlike_boxes(boxes, np.argsort(-promise, kind="stable"), kept)]
-    columns = (boxes[chosen, 0], boxes[chosen, 1], parts[chosen, 7], boxes[chosen, 2], boxes[chosen, 3], promise[chosen])
-    return [Region(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+    count = cut_blocks(blocks, both, levels, 3, seen, stack, parts)
+    ranked = work.array("ranked parts", (PARTS, 6), np.float64)
+    return [Region(*values) for values in ranked[: rank_parts(parts[:count], BLOCK * scale, ranked)].tolist()]
 
 
 def reaches(region: Region, shape: tuple[int, ...], rim: int) -> bool:
