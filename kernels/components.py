@@ -39,60 +39,59 @@ def cut_blocks(blocks: Any, both: Any, levels: Any, least: Any, seen: Any, stack
     """The 8-connected parts of the map that lie above each level, with their direction and extent along it.
 
     blocks: (5, rows, columns) float32, as from `block_gradients`. both: (rows, columns) float32, the map that is cut. levels: (n,)
-    float64, rising. least: smallest number of blocks of a part. seen: (rows, columns) int32 and stack: (rows * columns, 3) int32
-    scratch. out: (parts, 12) float64: blocks, sum of `both`, the five sums of `blocks`, angle in radians from the
+    float64, rising. least: smallest number of blocks of a part. seen: (rows + 2, columns + 2) int32 and stack: (rows * columns, 2)
+    int32 scratch. out: (parts, 12) float64: blocks, sum of `both`, the five sums of `blocks`, angle in radians from the
     fourth harmonic, then least and most along it and least and most across it, in blocks. Returns how many (never more than fit).
     """
     rows, columns = both.shape
+    wide = columns + 2
+    flat = seen.ravel()
     count = 0
+    # `seen` says up to which level a block is done; with a rim that is done, no neighbour needs to be asked whether it exists.
     done = levels.size + 1
-    # The blocks that are still above the level, in order, so that a level does not cost a look at the whole map.
+    flat[:] = done
+    # The blocks that are still above the level, in order: a level costs a look at these and not at the map.
     listed = 0
     for r in range(rows):
         for c in range(columns):
-            seen[r, c] = done
             if levels.size and both[r, c] >= levels[0]:
-                seen[r, c] = 0
-                stack[listed, 2] = r * columns + c
+                flat[(r + 1) * wide + c + 1] = 0
+                stack[listed, 1] = (r + 1) * wide + c + 1
                 listed += 1
     for depth in range(levels.size):
         level = levels[depth]
         left = 0
         for n in range(listed):
-            start = stack[n, 2]
-            if both[start // columns, start % columns] < level:
-                seen[start // columns, start % columns] = done
+            start = stack[n, 1]
+            if both[start // wide - 1, start % wide - 1] < level:
+                flat[start] = done
             else:
-                stack[left, 2] = start
+                stack[left, 1] = start
                 left += 1
         listed = left
         for n in range(listed):
-            start_row, start_column = stack[n, 2] // columns, stack[n, 2] % columns
-            if seen[start_row, start_column] > depth or count >= out.shape[0]:
+            start = stack[n, 1]
+            if flat[start] > depth or count >= out.shape[0]:
                 continue
-            seen[start_row, start_column] = depth + 1
-            stack[0, 0] = start_row
-            stack[0, 1] = start_column
-            top = 1
-            at = 0
+            flat[start] = depth + 1
+            stack[0, 0] = start
+            top, at = 1, 0
             while at < top:
-                r0 = stack[at, 0]
-                c0 = stack[at, 1]
+                place = stack[at, 0]
                 at += 1
-                for r in range(max(0, r0 - 1), min(rows, r0 + 2)):
-                    for c in range(max(0, c0 - 1), min(columns, c0 + 2)):
-                        if seen[r, c] <= depth:
-                            seen[r, c] = depth + 1
-                            stack[top, 0] = r
-                            stack[top, 1] = c
+                for r in range(-1, 2):
+                    for c in range(-1, 2):
+                        near = place + r * wide + c
+                        if flat[near] <= depth:
+                            flat[near] = depth + 1
+                            stack[top, 0] = near
                             top += 1
             if top < least:
                 continue
             out[count, :] = 0
             out[count, 0] = top
             for member in range(top):
-                r = stack[member, 0]
-                c = stack[member, 1]
+                r, c = stack[member, 0] // wide - 1, stack[member, 0] % wide - 1
                 out[count, 1] += both[r, c]
                 for harmonic in range(5):
                     out[count, 2 + harmonic] += blocks[harmonic, r, c]
@@ -101,8 +100,7 @@ def cut_blocks(blocks: Any, both: Any, levels: Any, least: Any, seen: Any, stack
             along_low = across_low = 1e9
             along_high = across_high = -1e9
             for member in range(top):
-                y = stack[member, 0] + 0.5
-                x = stack[member, 1] + 0.5
+                y, x = stack[member, 0] // wide - 0.5, stack[member, 0] % wide - 0.5
                 along = x * cosine + y * sine
                 across = y * cosine - x * sine
                 along_low = min(along_low, along)

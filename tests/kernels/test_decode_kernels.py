@@ -43,7 +43,7 @@ def test_cut_blocks() -> None:
     both = rng.random((12, 17)).astype(np.float32)
     levels = np.array((0.3, 0.6, 0.8))
     out = np.empty((64, 12))
-    count = cut_blocks(blocks, both, levels, 3, np.empty((12, 17), np.int32), np.empty((204, 3), np.int32), out)
+    count = cut_blocks(blocks, both, levels, 3, np.empty((14, 19), np.int32), np.empty((204, 2), np.int32), out)
     expected = [part for level in levels for part in slow.parts_above(both, level, 3)]
     assert count == len(expected)
     got = sorted((int(row[0]), round(float(row[1]), 3)) for row in out[:count])

@@ -73,8 +73,8 @@ def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
         return []
     fourth_harmonic(picture, both, lowest, blocks)
     levels = lowest * LEVEL_RISE ** np.arange(int(math.log(top / lowest) / math.log(LEVEL_RISE)) + 1)
-    seen = work.array("seen blocks", (rows, columns), np.int32)
-    stack = work.array("block stack", (rows * columns, 3), np.int32)
+    seen = work.array("seen blocks", (rows + 2, columns + 2), np.int32)
+    stack = work.array("block stack", (rows * columns, 2), np.int32)
     parts = work.array("parts", (PARTS, 12), np.float64)
     count = cut_blocks(blocks, both, levels, 3, seen, stack, parts)
     ranked = work.array("ranked parts", (PARTS, 6), np.float64)
