@@ -79,7 +79,7 @@ ROWS: dict[str, Any] = {
     "side_waves": lambda: side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, WAVES),
     "rank_turns": lambda: rank_turns(CORNERS, 1.0, SHAPES.counts, SHAPES.places, WAVES, 0.25, 0.1, 0, FINDERS),
     "find_finders": lambda: find_finders(
-        FRAME, FRAME, PLACE, PATCH, 0.0, SHAPES.counts, SHAPES.table, SHAPES.places, 0.25, 0.1, 0.6, FINDERS, SOLID_PAIRS
+        FRAME, FRAME, PLACE, PATCH, 0.0, SHAPES.counts, SHAPES.table, SHAPES.places, 0.25, 0.1, 0.6, 12, FINDERS, SOLID_PAIRS
     ),
     "consistency": lambda: consistency(STRIPS, 3.0, EDGES),
     "straight_runs": lambda: straight_runs(EDGES, 0.72, 27, 0.42, STRAIGHT_RUNS_RUNNING, RUNS),

@@ -147,21 +147,22 @@ def unlike_boxes(boxes: Any, order: Any, kept: Any) -> Any:
 def rank_parts(parts: Any, side: Any, out: Any) -> Any:
     """The parts of a block map as turned rectangles, most promising first, none nearly repeating a better one.
 
-    parts: (n, 12) float64, as from `cut_blocks`. side: of a block, in the pixels wanted. out: (n, 6) float64: centre x, y, angle in
-    radians, width, height, promise: edge energy in two directions at right angles, much of it, in a compact place. Returns how many.
+    parts: (n, 12) float64, as from `cut_blocks`. side: of a block, in the pixels wanted. out: (n, 8) float64: centre x, y, angle in
+    radians, width, height; promise: edge energy in two directions at right angles, much of it, in a compact place; filled: share of
+    the rectangle that is above the level; balance: 1 = as much energy in one direction as across. Returns how many.
     """
     boxes = np.empty((parts.shape[0], 4))
-    promise = np.empty(parts.shape[0])
+    promise, filled, balance = np.empty(parts.shape[0]), np.empty(parts.shape[0]), np.empty(parts.shape[0])
     for n in range(parts.shape[0]):
         energy = parts[n, 2] + 1e-6
         square = hypot(parts[n, 5], parts[n, 6]) / energy
-        balance = 1.0 - hypot(parts[n, 3], parts[n, 4]) / energy
+        balance[n] = 1.0 - hypot(parts[n, 3], parts[n, 4]) / energy
         # Half a block on each side for the block itself and half for the smoothing that may have lost the rim.
         wide, tall = parts[n, 9] - parts[n, 8] + 2.0, parts[n, 11] - parts[n, 10] + 2.0
         compact = min(wide, tall) / max(wide, tall)
-        filled = min(1.0, parts[n, 0] / (wide * tall))
+        filled[n] = min(1.0, parts[n, 0] / (wide * tall))
         strength = sqrt(parts[n, 1] / parts[n, 0])
-        promise[n] = strength * (0.3 + square) * balance * filled * sqrt(parts[n, 0]) * (0.4 + compact)
+        promise[n] = strength * (0.3 + square) * balance[n] * filled[n] * sqrt(parts[n, 0]) * (0.4 + compact)
         along, across = 0.5 * (parts[n, 8] + parts[n, 9]), 0.5 * (parts[n, 10] + parts[n, 11])
         cosine, sine = cos(parts[n, 7]), sin(parts[n, 7])
         boxes[n, 0] = (along * cosine - across * sine) * side - 0.5
@@ -175,4 +176,5 @@ def rank_parts(parts: Any, side: Any, out: Any) -> Any:
         index = kept[n]
         out[n, 0], out[n, 1], out[n, 2] = boxes[index, 0], boxes[index, 1], parts[index, 7]
         out[n, 3], out[n, 4], out[n, 5] = boxes[index, 2], boxes[index, 3], promise[index]
+        out[n, 6], out[n, 7] = filled[index], balance[index]
     return count

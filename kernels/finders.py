@@ -34,9 +34,6 @@ STRETCH_MOST, STRETCH_PRICE = 1.1, 0.05
 SAMPLES = (48, 96, 192, 384)
 """Places of a profile along a side: the first of these that are three to a module, or the last."""
 
-OUTLINES = 12
-"""Outlines whose sides are looked at."""
-
 
 def wave_table(counts: Any) -> Any:
     """The dashes that `side_waves` correlates with: (2, sum(SAMPLES), n) float32, sin and cos of pi count t.
@@ -269,6 +266,7 @@ def _take_best(rows: Any, count: Any, polarity: Any) -> Any:
         f64,
         f64,
         f64,
+        i64,
         array(f64, 2),
         array(f64, 2),
     )
@@ -285,6 +283,7 @@ def find_finders(
     least_dashed: Any,
     least: Any,
     enough: Any,
+    outlines: Any,
     finders: Any,
     corners: Any,
 ) -> Any:
@@ -294,6 +293,7 @@ def find_finders(
     the patch's first pixel, the step along its rows (x, y), frame pixels per level pixel. patch: (rows, columns) float32
     scratch, its shape says how large the rectangle is. polarity: +1 dark finders, -1 light ones, 0 both. counts, table: as for
     `side_waves`. shapes, least_dashed, least: as for `rank_turns`. enough: score with which no further outline is looked at.
+    outlines: how many are looked at, at most.
     finders: (most, 12) float64 out, as from there. corners: (most, 7) float64 out: +1 dark or -1 light, then x, y in the frame of
     the corner of the L, the end of its level side and that of its upright side.
     Returns how many finders and corners.
@@ -325,7 +325,7 @@ def find_finders(
             corners[corner_count, 2 + 2 * point] = y0 + i * right_y + j * right_x
         corner_count += 1
 
-    quads = np.empty((OUTLINES, 10))
+    quads = np.empty((outlines, 10))
     count = quad_lines(upright, uprights, flat, flats, SHORTEST, polarity, quads)
     outline, waves = np.empty((4, 2)), np.empty((4, counts.size, 4))
     found = 0

@@ -79,6 +79,7 @@ def test_find_finders_in_a_patch_around_a_symbol(name: str) -> None:
         0.25,
         0.1,
         0.6,
+        12,
         finders,
         pairs,
     )

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from kernels.quads import overlapping
 from vision.decode.codewords import Corrected, correct, finder_bits
 from vision.decode.encodation import EncodationError, Message, read_message
 from vision.decode.grid import fit_grid
 from vision.decode.locate import Candidate, candidates
 from vision.decode.placement import placement
-from vision.decode.regions import covers, middle
+from vision.decode.regions import quads_of
 from vision.decode.sample import judged, module_greys
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SymbolSize, size_of
@@ -209,13 +210,7 @@ def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize) -> tuple[flo
 
 def _twice(symbol: Symbol, found: list[Found]) -> bool:
     """Whether a symbol lies on one already found: the centre of either inside the other."""
-    corners = symbol.corners
-    x, y = middle(corners)
-    for other, _, _ in found:
-        quad = other.corners
-        if covers(quad, x, y) or covers(corners, *middle(quad)):
-            return True
-    return False
+    return bool(overlapping(quads_of([symbol.corners]), quads_of([other.corners for other, _, _ in found])))
 
 
 def _reading_order(found: list[Found]) -> list[Found]:

@@ -15,7 +15,7 @@ from kernels.finders import find_finders, wave_table
 from kernels.lines import STRIP
 from kernels.patterns import comb_scores, match_clocks
 from kernels.sampling import edge_profile
-from vision.decode.regions import Region, alike, beside, covers, pyramid, reaches, regions, settled
+from vision.decode.regions import Region, Taken, alike, beside, covers, pyramid, quads_of, reaches, regions, settled
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SIZES, size_of
 from vision.types import Pixels
@@ -25,6 +25,13 @@ PATCH_MAX = 192
 
 PATCH_COARSE = 96
 """The same at the first look, which sees most symbols in a quarter of the time."""
+
+GRAIN_SEEN, NARROW_SEEN = 3.5, 32.0
+"""Frame pixels per pixel of a glance's patch with which modules can still be told apart in it, and pixels of the patch that the
+short side of a region needs to show both its long edges."""
+
+OUTLINES, OUTLINES_COARSE = 12, 5
+"""Outlines of a region whose sides are looked at, and those at the first look."""
 
 PATCH_NARROW = 80
 """Short side of a patch below which it is not made smaller, in patch pixels."""
@@ -52,6 +59,9 @@ FINDER_SURE = 0.6
 
 LIKELY = 0.25
 """Score of a finder at a glance with which its region is looked into at once."""
+
+UNLIKELY = 0.2
+"""Score of a finder at a glance below which its region is not looked into, unless a glance cannot show what may be there."""
 
 PAIRS = 6
 """Pairs of solid sides whose far ends are guessed in a doubtful region, and candidates tried there."""
@@ -108,7 +118,7 @@ def candidates(
     taken: corners (4, 2) of the symbols already read (the caller adds to it); what they cover is skipped.
     rim: > 0 = only regions that reach into so many pixels along the border are looked at.
     """
-    shapes = shapes_of(search.sizes)
+    shapes, places = shapes_of(search.sizes), Taken(taken)
     levels = pyramid(pixels, work)
     later: list[Candidate] = []
     doubtful: list[tuple[Region, npt.NDArray[np.float64]]] = []
@@ -130,7 +140,7 @@ def candidates(
                 region = waiting.popleft()
                 if rim and not reaches(region, pixels.shape, rim):
                     continue
-                if settled(region, taken) or (effort.last and not alike(region, taken, scale)):
+                if settled(region, places.quads) or (effort.last and not alike(region, places.quads, scale)):
                     continue
                 if quota < 1.0 or not effort.spend(COARSE_PRICE):
                     break
@@ -141,7 +151,7 @@ def candidates(
                     found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken, failed)
                     later += found[:6]
                     doubtful.append((region, corners))
-                elif len(taken) == taken_before:
+                elif len(taken) == taken_before and (score >= UNLIKELY or _unseen(levels, region)):
                     unsure.append((score, region, failed))
                 if len(taken) == taken_before:
                     continue
@@ -149,12 +159,12 @@ def candidates(
                     waiting.extendleft(beside(region, quad))
                 if not ordered:
                     # Where there is one there are more: what is about as large comes next.
-                    waiting = deque(sorted(waiting, key=lambda place: not alike(place, taken[-1:], scale)))
+                    waiting = deque(sorted(waiting, key=lambda place: not alike(place, places.quads[-1:], scale)))
                     ordered = True
         closer = deque(sorted(unsure, key=lambda entry: -entry[0]))
         while closer:
             score, region, failed = closer.popleft()
-            if settled(region, taken):
+            if settled(region, places.quads):
                 continue
             if not effort.spend(REGION_PRICE):
                 break
@@ -176,7 +186,7 @@ def candidates(
     pool: list[Candidate] = []
     for rank in range(PAIRS):
         for region, corners in doubtful:
-            if rank >= len(corners) or settled(region, taken):
+            if rank >= len(corners) or settled(region, places.quads):
                 continue
             if not effort.spend(GUESS_PRICE):
                 break
@@ -194,6 +204,13 @@ def candidates(
             yield candidate
 
 
+def _unseen(levels: list[Pixels], region: Region) -> bool:
+    """Whether a region may hold a symbol that a glance does not show: edges fill it, and it is too large or too narrow for that."""
+    k, step, _, _ = _patch(levels, region, PATCH_COARSE)
+    grain = step * 2**k
+    return region.dense and (grain > GRAIN_SEEN or min(region.width, region.height) < NARROW_SEEN * grain)
+
+
 def _glance_at(
     levels: list[Pixels],
     region: Region,
@@ -207,7 +224,7 @@ def _glance_at(
 
     Gives the score of its best finder at first sight and the candidates that were not read.
     """
-    finders, _ = _finders(levels, region, search, shapes, FINDER_SURE, PATCH_COARSE, work)
+    finders, _ = _finders(levels, region, search, shapes, FINDER_SURE, PATCH_COARSE, OUTLINES_COARSE, work)
     taken_before = len(taken)
     best = float(finders[0, 0]) if len(finders) else 0.0
     failed: list[Candidate] = []
@@ -242,7 +259,7 @@ def _look_into(
     found: list[Candidate] = []
     tried: set[bytes] = set()
     for enough in (math.inf,) if failed else (FINDER_SURE, math.inf):
-        finders, corners = _finders(levels, region, search, shapes, enough, PATCH_MAX, work)
+        finders, corners = _finders(levels, region, search, shapes, enough, PATCH_MAX, OUTLINES, work)
         taken_before, deceived = len(taken), False
         for row in finders:
             if row.tobytes() in tried:
@@ -277,8 +294,10 @@ def _same(one: Candidate, other: Candidate) -> bool:
 
 
 def _taken(candidate: Candidate, taken: list[npt.NDArray[np.float64]]) -> bool:
-    x, y = candidate.quad.mean(axis=0)
-    return any(covers(quad, x, y) for quad in taken)
+    if not taken:
+        return False
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = candidate.quad.tolist()
+    return covers(quads_of(taken), (ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -305,22 +324,28 @@ def shapes_of(sizes: tuple[tuple[int, int], ...] | None) -> Shapes:
     return Shapes(modules, counts, np.searchsorted(counts, modules).astype(np.int32), wave_table(counts))
 
 
-def _finders(
-    levels: list[Pixels], region: Region, search: Search, shapes: Shapes, enough: float, side: int, work: Workspace
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The likeliest finders of a region and its likeliest pairs of solid sides, as from `find_finders`.
-
-    side: of the square patch that it is looked at in, at most, in patch pixels.
-    """
+def _patch(levels: list[Pixels], region: Region, side: int) -> tuple[int, float, int, int]:
+    """How a region is looked at: the level of the pyramid, its pixels per pixel of the patch, columns and rows of the patch."""
     k = 0
     margin = 10.0 + 0.06 * max(region.width, region.height)
     width, height = region.width + 2 * margin, region.height + 2 * margin
     # A long narrow patch may have four times the length, and its short side stays wide enough for two solid sides.
     size = min(max(math.sqrt(width * height), max(width, height) / 4), PATCH_MAX / PATCH_NARROW * min(width, height))
-    while k + 1 < len(levels) and size / 2**k > 1.25 * side:
+    while k + 1 < len(levels) and size / 2**k > 1.6 * side:
         k += 1
     step = max(1.0, size / 2**k / side)  # level pixels per patch pixel
     columns, rows = (max(2 * STRIP, int(length / 2**k / step)) for length in (width, height))
+    return k, step, columns, rows
+
+
+def _finders(
+    levels: list[Pixels], region: Region, search: Search, shapes: Shapes, enough: float, side: int, outlines: int, work: Workspace
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The likeliest finders of a region and its likeliest pairs of solid sides, as from `find_finders`.
+
+    side: of the square patch that it is looked at in, at most, in patch pixels. outlines: as of `find_finders`.
+    """
+    k, step, columns, rows = _patch(levels, region, side)
     right_x, right_y = math.cos(region.angle) * step, math.sin(region.angle) * step
     x, y = ((place - (2**k - 1) / 2) / 2**k for place in (region.x, region.y))
     i, j = (columns - 1) / 2, (rows - 1) / 2
@@ -341,6 +366,7 @@ def _finders(
         DASHED_LEAST,
         FINDER_LEAST,
         enough,
+        outlines,
         finders,
         corners,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,12 +11,23 @@ import numpy.typing as npt
 
 from kernels.components import cut_blocks, rank_parts, smooth_blocks
 from kernels.edges import BLOCK, BLOCK_SAMPLES, block_gradients, fourth_harmonic
+from kernels.quads import covering, fits_alike, taken_share
 from kernels.reduce import halve
 from vision.decode.search import Workspace
 from vision.types import Pixels
 
+Quads = npt.NDArray[np.float64]
+"""Corners of symbols, (n, 4, 2): x and y in frame pixels."""
+
 PARTS = 512
 """Parts of a block map that are looked at."""
+
+DENSE_FILLED, DENSE_BALANCE = 0.45, 0.8
+"""What a region has of these where a symbol fills it."""
+
+LEAST_BLOCKS = 10
+"""Smallest number of blocks of a part: one block with a corner of two lines in it is smoothed to nine. A symbol has more, on the
+level where its modules are seen."""
 
 NOISE_MOST = 600.0
 """Edge energy that no camera's noise reaches, in squared grey levels per pixel: that of a standard deviation of 12."""
@@ -29,7 +41,8 @@ class Region:
     """A turned rectangle of the frame.
 
     x, y: its centre in frame pixels. angle: of its axes, radians, mod 90 degrees. width, height: along the axes, in frame pixels.
-    promise: edge energy in two directions; larger first.
+    promise: edge energy in two directions; larger first. filled: share of it with such energy, balance: how equal both directions
+    are, 0 to 1.
     """
 
     x: float
@@ -38,6 +51,13 @@ class Region:
     width: float
     height: float
     promise: float
+    filled: float
+    balance: float
+
+    @property
+    def dense(self) -> bool:
+        """Whether edges in two directions fill it, as a symbol does and a line of text seldom."""
+        return self.filled >= DENSE_FILLED and self.balance >= DENSE_BALANCE
 
 
 def pyramid(pixels: Pixels, work: Workspace) -> list[Pixels]:
@@ -76,8 +96,8 @@ def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
     seen = work.array("seen blocks", (rows + 2, columns + 2), np.int32)
     stack = work.array("block stack", (rows * columns, 2), np.int32)
     parts = work.array("parts", (PARTS, 12), np.float64)
-    count = cut_blocks(blocks, both, levels, 3, seen, stack, parts)
-    ranked = work.array("ranked parts", (PARTS, 6), np.float64)
+    count = cut_blocks(blocks, both, levels, LEAST_BLOCKS, seen, stack, parts)
+    ranked = work.array("ranked parts", (PARTS, 8), np.float64)
     return [Region(*values) for values in ranked[: rank_parts(parts[:count], BLOCK * scale, ranked)].tolist()]
 
 
@@ -88,20 +108,9 @@ def reaches(region: Region, shape: tuple[int, ...], rim: int) -> bool:
     return min(region.x - x, region.y - y, shape[1] - 1 - region.x - x, shape[0] - 1 - region.y - y) < rim
 
 
-def settled(region: Region, taken: list[npt.NDArray[np.float64]]) -> bool:
-    """Whether symbols already read fill a third of a region or cover its centre."""
-    filled = 0.0
-    for quad in taken:
-        if covers(quad, region.x, region.y):
-            return True
-        x, y = middle(quad)
-        dx, dy = x - region.x, y - region.y
-        cosine, sine = math.cos(region.angle), math.sin(region.angle)
-        # Within the region's own rectangle: of two narrow symbols one above the other, neither lies in the other's.
-        if abs(dx * cosine + dy * sine) < region.width / 2 and abs(dy * cosine - dx * sine) < region.height / 2:
-            (ax, ay), (bx, by) = quad[2] - quad[0], quad[3] - quad[1]
-            filled += abs(float(ax * by - ay * bx)) / 2
-    return filled > 0.33 * region.width * region.height
+def settled(region: Region, taken: Quads) -> bool:
+    """Whether symbols already read, quads (n, 4, 2), fill a third of a region or cover its centre."""
+    return bool(taken_share(taken, region.x, region.y, region.angle, region.width, region.height) > 0.33)
 
 
 def beside(region: Region, quad: npt.NDArray[np.float64]) -> list[Region]:
@@ -121,35 +130,37 @@ def beside(region: Region, quad: npt.NDArray[np.float64]) -> list[Region]:
         if x1 - x0 > 0.6 * (right - left) and y1 - y0 > 0.6 * (bottom - top):
             x, y = (x0 + x1) / 2, (y0 + y1) / 2
             centre = region.x + x * cosine - y * sine, region.y + x * sine + y * cosine
-            rests.append(Region(*centre, region.angle, x1 - x0, y1 - y0, region.promise))
+            rests.append(Region(*centre, region.angle, x1 - x0, y1 - y0, region.promise, region.filled, region.balance))
     return rests
 
 
-def alike(region: Region, taken: list[npt.NDArray[np.float64]], scale: float) -> bool:
-    """Whether a region may hold one more symbol like one of those read: about as large in both directions.
+def alike(region: Region, taken: Quads, scale: float) -> bool:
+    """Whether a region may hold one more symbol like one of those read, quads (n, 4, 2): about as large in both directions.
 
-    scale: frame pixels per pixel of the region's pyramid level.
+    scale: frame pixels per pixel of the region's pyramid level: the rim of a region and the quiet zone add some of them.
     """
-    reach = 4.0 * BLOCK * scale  # what the rim of a region and the quiet zone add
-    small, large = sorted((region.width, region.height))
-    for quad in taken:
-        (ax, ay), (bx, by), (cx, cy) = quad[:3].tolist()
-        short, long = sorted((math.hypot(bx - ax, by - ay), math.hypot(bx - cx, by - cy)))
-        if 0.6 * short < small < 1.4 * short + reach and 0.6 * long < large < 1.4 * long + reach:
-            return True
-    return False
+    return bool(fits_alike(taken, region.width, region.height, 4.0 * BLOCK * scale))
 
 
-def middle(quad: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """The mean of the corners of a quad (4, 2)."""
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = quad.tolist()
-    return (ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4
+def quads_of(taken: Sequence[npt.NDArray[np.float64]]) -> Quads:
+    """Corners (4, 2) of several symbols as one array (n, 4, 2)."""
+    return np.ascontiguousarray(taken, np.float64).reshape(-1, 4, 2)
 
 
-def covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
-    """Whether a convex quad (4, 2) covers the point."""
-    inside = 0
-    places = quad.tolist()
-    for (ax, ay), (bx, by) in zip(places, places[1:] + places[:1], strict=True):
-        inside += 1 if (bx - ax) * (y - ay) >= (by - ay) * (x - ax) else -1
-    return abs(inside) == 4
+class Taken:
+    """The corners of the symbols already read, (4, 2) each, in a list that grows, as one array (n, 4, 2)."""
+
+    def __init__(self, corners: list[npt.NDArray[np.float64]]) -> None:
+        self.corners = corners
+        self._quads = quads_of(corners)
+
+    @property
+    def quads(self) -> Quads:
+        if len(self._quads) != len(self.corners):
+            self._quads = quads_of(self.corners)
+        return self._quads
+
+
+def covers(quads: Quads, x: float, y: float) -> bool:
+    """Whether one of the convex quads (n, 4, 2) covers the point."""
+    return bool(covering(quads, x, y) >= 0)
