@@ -267,6 +267,8 @@ def _take_best(rows: Any, count: Any, polarity: Any) -> Any:
         f64,
         f64,
         i64,
+        f64,
+        f64,
         array(f64, 2),
         array(f64, 2),
     )
@@ -284,6 +286,8 @@ def find_finders(
     least: Any,
     enough: Any,
     outlines: Any,
+    short: Any,
+    long: Any,
     finders: Any,
     corners: Any,
 ) -> Any:
@@ -293,7 +297,7 @@ def find_finders(
     the patch's first pixel, the step along its rows (x, y), frame pixels per level pixel. patch: (rows, columns) float32
     scratch, its shape says how large the rectangle is. polarity: +1 dark finders, -1 light ones, 0 both. counts, table: as for
     `side_waves`. shapes, least_dashed, least: as for `rank_turns`. enough: score with which no further outline is looked at.
-    outlines: how many are looked at, at most.
+    outlines: how many are looked at, at most. short, long: lengths of the sides of those wanted, in frame pixels; 0 = any.
     finders: (most, 12) float64 out, as from there. corners: (most, 7) float64 out: +1 dark or -1 light, then x, y in the frame of
     the corner of the L, the end of its level side and that of its upright side.
     Returns how many finders and corners.
@@ -306,6 +310,7 @@ def find_finders(
     uprights = _lines(strips, strip_edges(patch, strips), rows, upright)
     strips = np.empty((columns // STRIP, rows), np.float32)
     flats = _lines(strips, strip_edges_down(patch, strips), columns, flat)
+    pixel = hypot(right_x, right_y) * scale
     # From patch to frame.
     x0, y0 = x0 * scale + 0.5 * (scale - 1.0), y0 * scale + 0.5 * (scale - 1.0)
     right_x, right_y = right_x * scale, right_y * scale
@@ -326,7 +331,7 @@ def find_finders(
         corner_count += 1
 
     quads = np.empty((outlines, 10))
-    count = quad_lines(upright, uprights, flat, flats, SHORTEST, polarity, quads)
+    count = quad_lines(upright, uprights, flat, flats, SHORTEST, polarity, short / pixel, long / pixel, quads)
     outline, waves = np.empty((4, 2)), np.empty((4, counts.size, 4))
     found = 0
     for best in range(count):

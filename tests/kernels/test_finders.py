@@ -80,6 +80,8 @@ def test_find_finders_in_a_patch_around_a_symbol(name: str) -> None:
         0.1,
         0.6,
         12,
+        0.0,
+        0.0,
         finders,
         pairs,
     )

@@ -63,6 +63,9 @@ LIKELY = 0.25
 UNLIKELY = 0.2
 """Score of a finder at a glance below which its region is not looked into, unless a glance cannot show what may be there."""
 
+ANY_SIDES = (0.0, 0.0)
+"""Stands for a short and a long side where nothing is known of a symbol's size."""
+
 PAIRS = 6
 """Pairs of solid sides whose far ends are guessed in a doubtful region, and candidates tried there."""
 
@@ -224,21 +227,33 @@ def _glance_at(
 
     Gives the score of its best finder at first sight and the candidates that were not read.
     """
-    finders, _ = _finders(levels, region, search, shapes, FINDER_SURE, PATCH_COARSE, OUTLINES_COARSE, work)
     taken_before = len(taken)
-    best = float(finders[0, 0]) if len(finders) else 0.0
+    best = 0.0
     failed: list[Candidate] = []
-    for row in finders.copy():
-        if row[0] < FINDER_SURE:
-            break
-        for candidate in _clocked(levels[0], row, work):
-            if candidate.score >= (CLOCK_ALIKE if effort.last else CLOCK_SURE) and not _taken(candidate, taken):
-                effort.spend(CANDIDATE_PRICE)
-                yield candidate
-                if len(taken) > taken_before:
-                    return best, failed
-                failed.append(candidate)
+    # Symbols of a frame are alike: outlines as large as the last one read come first. A cap or a label has four sides, too.
+    for sides in (_sides(taken[-1]), ANY_SIDES) if taken else (ANY_SIDES,):
+        finders, _ = _finders(levels, region, search, shapes, FINDER_SURE, PATCH_COARSE, OUTLINES_COARSE, work, sides)
+        best = max(best, float(finders[0, 0]) if len(finders) else 0.0)
+        for row in finders.copy():
+            if row[0] < FINDER_SURE:
+                break
+            for candidate in _clocked(levels[0], row, work):
+                sure = candidate.score >= (CLOCK_ALIKE if effort.last else CLOCK_SURE)
+                if sure and not _taken(candidate, taken) and not any(_same(candidate, other) for other in failed):
+                    effort.spend(CANDIDATE_PRICE)
+                    yield candidate
+                    if len(taken) > taken_before:
+                        return best, failed
+                    failed.append(candidate)
     return best, failed
+
+
+def _sides(quad: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """The short and the long side of a quad (4, 2), in its pixels."""
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = quad.tolist()
+    one = (math.hypot(bx - ax, by - ay) + math.hypot(cx - dx, cy - dy)) / 2
+    two = (math.hypot(cx - bx, cy - by) + math.hypot(dx - ax, dy - ay)) / 2
+    return min(one, two), max(one, two)
 
 
 def _look_into(
@@ -339,12 +354,22 @@ def _patch(levels: list[Pixels], region: Region, side: int) -> tuple[int, float,
 
 
 def _finders(
-    levels: list[Pixels], region: Region, search: Search, shapes: Shapes, enough: float, side: int, outlines: int, work: Workspace
+    levels: list[Pixels],
+    region: Region,
+    search: Search,
+    shapes: Shapes,
+    enough: float,
+    side: int,
+    outlines: int,
+    work: Workspace,
+    sides: tuple[float, float] = ANY_SIDES,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The likeliest finders of a region and its likeliest pairs of solid sides, as from `find_finders`.
 
-    side: of the square patch that it is looked at in, at most, in patch pixels. outlines: as of `find_finders`.
+    side: of the square patch that it is looked at in, at most, in patch pixels. outlines: as of `find_finders`. sides: short and long side
+    of the symbols wanted, in frame pixels.
     """
+    short, long = sides
     k, step, columns, rows = _patch(levels, region, side)
     right_x, right_y = math.cos(region.angle) * step, math.sin(region.angle) * step
     x, y = ((place - (2**k - 1) / 2) / 2**k for place in (region.x, region.y))
@@ -367,6 +392,8 @@ def _finders(
         FINDER_LEAST,
         enough,
         outlines,
+        short,
+        long,
         finders,
         corners,
     )
