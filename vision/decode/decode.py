@@ -13,7 +13,7 @@ from vision.decode.encodation import EncodationError, Message, read_message
 from vision.decode.grid import fit_grid
 from vision.decode.locate import Candidate, candidates
 from vision.decode.placement import placement
-from vision.decode.regions import quads_of
+from vision.decode.regions import Taken, quads_of
 from vision.decode.sample import judged, module_greys
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SymbolSize, size_of
@@ -83,13 +83,17 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
     frame, effort = view.pixels, Effort(search.units)
     rim = view.margin if view.name else 0
     read: list[Found] = []
+    own: list[npt.NDArray[np.float64]] = []
+    places = Taken(own)
     unread: list[tuple[float, Found]] = []
     for candidate in candidates(frame, search, work, effort, taken, rim):
         result, doubt = _attempt(frame, candidate, work, effort)
         if result is not None:
-            if not _twice(result[0], read):
+            corners = result[0].corners
+            if not overlapping(quads_of([corners]), places.quads):
                 read.append(result)
-            taken.append(result[0].corners)
+                own.append(corners)
+            taken.append(corners)
             if search.symbol_count is not None and len(read) >= search.symbol_count:
                 unread.clear()  # all that is expected is there: what else looks like a finder is text
                 if len(read) > search.symbol_count or not search.extra_effort:
@@ -210,7 +214,7 @@ def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize) -> tuple[flo
 
 def _twice(symbol: Symbol, found: list[Found]) -> bool:
     """Whether a symbol lies on one already found: the centre of either inside the other."""
-    return bool(overlapping(quads_of([symbol.corners]), quads_of([other.corners for other, _, _ in found])))
+    return bool(found) and bool(overlapping(quads_of([symbol.corners]), quads_of([other.corners for other, _, _ in found])))
 
 
 def _reading_order(found: list[Found]) -> list[Found]:
