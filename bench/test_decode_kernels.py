@@ -17,7 +17,7 @@ from kernels.reed_solomon import correct_blocks
 from kernels.sampling import edge_profile, sample_modules, turn_upright
 from tests.decode.rendering import draw, modules
 from vision.decode.decode import decode
-from vision.decode.locate import shapes_of
+from vision.decode.finders import shapes_of
 from vision.decode.search import Search, Workspace
 
 FRAME, CORNERS = draw(modules("0104012345678901" * 2, "24x24"), 8.0, 17.0, noise=3.0, frame=(1024, 1280))

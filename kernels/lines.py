@@ -251,7 +251,8 @@ def _side(first: Any, last: Any, start: Any, end: Any) -> Any:
 
 
 SIDES_WITHIN = 0.15
-"""How far a side may be from the one wanted, as a share of it: neighbours differ by perspective and by where their edges are found."""
+"""How far a side may be from the one wanted, as a share of it: neighbours differ by perspective and by where their edges are
+found."""
 
 
 @kernel(i64(array(f64, 2), i64, array(f64, 2), i64, f64, f64, f64, f64, array(f64, 2)))

@@ -9,7 +9,7 @@ from kernels.finders import SAMPLES, find_finders, rank_turns, side_waves, wave_
 from kernels.lines import strip_edges, strip_edges_down
 from tests.decode.rendering import draw, modules
 from tests.reference import decode_pictures as slow
-from vision.decode.locate import shapes_of
+from vision.decode.finders import shapes_of
 from vision.decode.symbol_sizes import SIZES
 
 EVERY = shapes_of(None)

@@ -10,8 +10,9 @@ import numpy.typing as npt
 from kernels.quads import overlapping
 from vision.decode.codewords import Corrected, correct, finder_bits
 from vision.decode.encodation import EncodationError, Message, read_message
+from vision.decode.finders import Candidate
 from vision.decode.grid import fit_grid
-from vision.decode.locate import Candidate, candidates
+from vision.decode.locate import candidates
 from vision.decode.placement import placement
 from vision.decode.regions import Taken, quads_of
 from vision.decode.sample import judged, module_greys
