@@ -17,7 +17,7 @@ from kernels.reed_solomon import correct_blocks
 from kernels.sampling import edge_profile, sample_modules, turn_upright
 from tests.decode.rendering import draw, modules
 from vision.decode.decode import decode
-from vision.decode.locate import shapes_of
+from vision.decode.finders import shapes_of
 from vision.decode.search import Search, Workspace
 
 FRAME, CORNERS = draw(modules("0104012345678901" * 2, "24x24"), 8.0, 17.0, noise=3.0, frame=(1024, 1280))
@@ -51,7 +51,7 @@ FINDERS, SOLID_PAIRS = np.empty((5, 12)), np.empty((6, 7))
 PLACE = np.array((496.0, 368.0, 1.0, 0.1, 1.0))
 
 BLOCK_GRADIENTS_SUMS = np.empty((5, 640), np.float32)
-CUT_BLOCKS_SEEN = np.empty((64, 80), np.int32)
+CUT_BLOCKS_SEEN = np.empty((66, 82), np.int32)
 CUT_BLOCKS_STACK = np.empty((5120, 2), np.int32)
 CUT_BLOCKS_OUT = np.empty((512, 12))
 STRAIGHT_RUNS_RUNNING = np.empty((2, 288), np.float32)
@@ -79,13 +79,28 @@ ROWS: dict[str, Any] = {
     "side_waves": lambda: side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, WAVES),
     "rank_turns": lambda: rank_turns(CORNERS, 1.0, SHAPES.counts, SHAPES.places, WAVES, 0.25, 0.1, 0, FINDERS),
     "find_finders": lambda: find_finders(
-        FRAME, FRAME, PLACE, PATCH, 0.0, SHAPES.counts, SHAPES.table, SHAPES.places, 0.25, 0.1, 0.6, FINDERS, SOLID_PAIRS
+        FRAME,
+        FRAME,
+        PLACE,
+        PATCH,
+        0.0,
+        SHAPES.counts,
+        SHAPES.table,
+        SHAPES.places,
+        0.25,
+        0.1,
+        0.6,
+        12,
+        0.0,
+        0.0,
+        FINDERS,
+        SOLID_PAIRS,
     ),
     "consistency": lambda: consistency(STRIPS, 3.0, EDGES),
     "straight_runs": lambda: straight_runs(EDGES, 0.72, 27, 0.42, STRAIGHT_RUNS_RUNNING, RUNS),
     "pick_lines": lambda: pick_lines(STRIPS, EDGES, RUNS.copy(), 0.42, 10, 0.6, PICK_LINES_OUT),
     "pair_lines": lambda: pair_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, 6.0, PAIR_LINES_OUT),
-    "quad_lines": lambda: quad_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, 0.0, QUAD_LINES_OUT),
+    "quad_lines": lambda: quad_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, 0.0, 0.0, 0.0, QUAD_LINES_OUT),
     "edge_profile": lambda: edge_profile(FRAME, 500.0, 400.0, 0.5, 0.1, -0.1, 0.5, 48, EDGE_PROFILE_OUT),
     "comb_scores": lambda: comb_scores(PATCH[0], 6.0, 3.6, 1.006, COMB_SCORES_OUT),
     "match_clocks": lambda: match_clocks(FRAME, QUAD[None], np.array([(24, 24)], np.int32), 1.0, 0.6, 2, 0.1, MATCH_CLOCKS_OUT),

@@ -12,6 +12,9 @@ from kernels.edges import grid_edges, projective_fit
 from kernels.least_squares import solve_ridge
 from kernels.patterns import square_to_quad
 
+STILL = 0.02
+"""Largest move of a corner, in modules, with which a fitted quad is left where it is: `bend_grid` takes up what is left."""
+
 SMOOTH_REACH = 4
 """Boundaries to either side that smooth an offset; SMOOTH_WIDTH is the standard deviation of their weights, in boundaries."""
 SMOOTH_WIDTH = 1.6
@@ -98,6 +101,7 @@ def fit_quad(picture: Any, quad: Any, rounds: Any, grid: Any, across: Any, down:
         if used < 20:
             return -1
         solve_ridge(normal, right, 0.5)
+        shift[8:] = right[8:]
         largest = 0.0
         for corner in range(4):
             # u and v of the corner from -1 to 1, v downwards; where it is in the unit square of `square_to_quad`.
@@ -109,12 +113,11 @@ def fit_quad(picture: Any, quad: Any, rounds: Any, grid: Any, across: Any, down:
             move_v = right[3] + right[4] * u + right[5] * v + v * bend * rows / 2
             largest = max(largest, abs(move_u), abs(move_v))
             moved[corner, 0], moved[corner, 1] = _place(h, at_u + move_u / columns, at_v - move_v / rows)
+        if largest < STILL:
+            return used  # the edges are measured where the quad is: it stays there
         quad[:] = moved
-        shift[8:] = right[8:]
         if not _finite(quad):
             return -1
-        if largest < 0.01:
-            break
     _spread(quad, h, grid)
     grid_edges(picture, grid, least_difference(picture, grid), across, down)
     return used

@@ -250,12 +250,20 @@ def _side(first: Any, last: Any, start: Any, end: Any) -> Any:
     return covered - 0.25 * min(beyond, 1.0)
 
 
-@kernel(i64(array(f64, 2), i64, array(f64, 2), i64, f64, f64, array(f64, 2)))
-def quad_lines(upright: Any, upright_count: Any, level: Any, level_count: Any, shortest: Any, polarity: Any, out: Any) -> Any:
+SIDES_WITHIN = 0.15
+"""How far a side may be from the one wanted, as a share of it: neighbours differ by perspective and by where their edges are
+found."""
+
+
+@kernel(i64(array(f64, 2), i64, array(f64, 2), i64, f64, f64, f64, f64, array(f64, 2)))
+def quad_lines(
+    upright: Any, upright_count: Any, level: Any, level_count: Any, shortest: Any, polarity: Any, short: Any, long: Any, out: Any
+) -> Any:
     """Fours of lines that can be the outline of a symbol: on all sides the same change from outside to inside.
 
     upright, level: lines from `pick_lines`; the level ones with x and y exchanged. shortest: length of a side, in patch pixels.
-    polarity: +1 dark inside, -1 light inside, 0 both. out: (n, 10) float64, the n best, best first: score, +1 for dark inside and
+    polarity: +1 dark inside, -1 light inside, 0 both. short, long: lengths of the sides wanted, in patch pixels; 0 = any.
+    out: (n, 10) float64, the n best, best first: score, +1 for dark inside and
     -1 for light, then x, y of the corners top-left, top-right, bottom-right, bottom-left. Returns how many.
     """
     count = 0
@@ -295,6 +303,10 @@ def quad_lines(upright: Any, upright_count: Any, level: Any, level_count: Any, s
                     wide = min(corners[2] - corners[0], corners[4] - corners[6])
                     tall = min(corners[7] - corners[1], corners[5] - corners[3])
                     if wide < shortest or tall < shortest:
+                        continue
+                    if abs(min(wide, tall) - short) > SIDES_WITHIN * short and short > 0.0:
+                        continue
+                    if abs(max(wide, tall) - long) > SIDES_WITHIN * long and long > 0.0:
                         continue
                     left = _side(upright[i, 4], upright[i, 5], corners[1], corners[7])
                     right = _side(upright[j, 4], upright[j, 5], corners[3], corners[5])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import void
 
-from kernels._jit import array, helper, i32, kernel, pixels, u8
+from kernels._jit import array, helper, i32, i64, kernel, pixels, u8
 
 
 @kernel(void(pixels, array(u8, 2)))
@@ -20,6 +20,18 @@ def halve(frame: Any, out: Any) -> Any:
         for x in range(frame.shape[1] // 2):
             total = int(frame[2 * y, 2 * x]) + frame[2 * y, 2 * x + 1] + frame[2 * y + 1, 2 * x] + frame[2 * y + 1, 2 * x + 1] + 2
             out[y, x] = total >> 2
+
+
+@kernel(i64(pixels))
+def frame_sum(frame: Any) -> Any:
+    """The sum of all greys of a frame (h, w) uint8: one pass over it, the floor that the bench measures the decoder's stages by."""
+    total = np.int64(0)
+    for y in range(frame.shape[0]):
+        line = np.int32(0)
+        for x in range(frame.shape[1]):
+            line += np.int32(frame[y, x])
+        total += line
+    return total
 
 
 @helper

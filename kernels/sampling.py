@@ -28,19 +28,15 @@ def bilinear(picture: Any, x: Any, y: Any) -> Any:
 
 
 @helper
-def grid_point(grid: Any, row: Any, column: Any) -> Any:
-    """The place (x, y) of the grid coordinate (row, column): linear inside a module, continued outside the symbol."""
-    r = min(max(int(row), 0), grid.shape[0] - 2)
-    c = min(max(int(column), 0), grid.shape[1] - 2)
-    fr = row - r
-    fc = column - c
-    x = (grid[r, c, 0] * (1 - fc) + grid[r, c + 1, 0] * fc) * (1 - fr) + (
-        grid[r + 1, c, 0] * (1 - fc) + grid[r + 1, c + 1, 0] * fc
-    ) * fr
-    y = (grid[r, c, 1] * (1 - fc) + grid[r, c + 1, 1] * fc) * (1 - fr) + (
-        grid[r + 1, c, 1] * (1 - fc) + grid[r + 1, c + 1, 1] * fc
-    ) * fr
-    return x, y
+def grey_at(picture: Any, inside: Any, x: Any, y: Any) -> Any:
+    """As `bilinear`, without its clamping where the place is known to lie inside: 0 <= x < width - 1, 0 <= y < height - 1."""
+    if not inside:
+        return bilinear(picture, x, y)
+    left, top = int(x), int(y)
+    fx, fy = x - left, y - top
+    above = picture[top, left] + fx * (float(picture[top, left + 1]) - picture[top, left])
+    below = picture[top + 1, left] + fx * (float(picture[top + 1, left + 1]) - picture[top + 1, left])
+    return above + fy * (below - above)
 
 
 @kernel(void(pixels, f64, f64, f64, f64, f64, f64, array(f32, 2)))
@@ -81,16 +77,46 @@ def sample_modules(picture: Any, grid: Any, aperture: Any, points: Any, out: Any
     picture: (h, w) uint8. grid: (rows + 1, columns + 1, 2) float64, module corners x, y in pixels. aperture: side of the square
     that is averaged, in modules. points: places per side of it. out: (rows + 2, columns + 2) float32, the ring outermost.
     """
+    rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
+    height, width = picture.shape
+    flat = picture.ravel()
     step = aperture / points
     first = 0.5 - 0.5 * aperture + 0.5 * step
     for r in range(out.shape[0]):
+        # Linear inside a module, continued outside the symbol.
+        k = min(max(r - 1, 0), rows - 1)
+        fr = r - 1 + first - k
         for c in range(out.shape[1]):
-            total = 0.0
+            m = min(max(c - 1, 0), columns - 1)
+            fc = c - 1 + first - m
+            x0, y0, x1, y1 = grid[k, m, 0], grid[k, m, 1], grid[k, m + 1, 0], grid[k, m + 1, 1]
+            x2, y2, x3, y3 = grid[k + 1, m, 0], grid[k + 1, m, 1], grid[k + 1, m + 1, 0], grid[k + 1, m + 1, 1]
+            # The ring lies within one module more: with this much room no place of it is outside.
+            room = abs(x3 - x0) + abs(x2 - x1) + abs(y3 - y0) + abs(y2 - y1)
+            inside = min(x0, x1, x2, x3) > room and max(x0, x1, x2, x3) < width - 1 - room
+            inside = inside and min(y0, y1, y2, y3) > room and max(y0, y1, y2, y3) < height - 1 - room
+            total, greys = 0.0, np.int64(0)
             for i in range(points):
-                for j in range(points):
-                    x, y = grid_point(grid, r - 1 + first + i * step, c - 1 + first + j * step)
-                    total += bilinear(picture, x, y)
-            out[r, c] = total / (points * points)
+                v = fr + i * step
+                left_x, left_y = x0 + (x2 - x0) * v, y0 + (y2 - y0) * v
+                step_x, step_y = x1 + (x3 - x1) * v - left_x, y1 + (y3 - y1) * v - left_y
+                if not inside:
+                    for j in range(points):
+                        u = fc + j * step
+                        total += bilinear(picture, left_x + step_x * u, left_y + step_y * u)
+                    continue
+                # Whole numbers of 1/4096 pixel: 15 us for 20x20 modules, with places as they are 45 us.
+                at_x, at_y = np.int64((left_x + step_x * fc) * 4096.0), np.int64((left_y + step_y * fc) * 4096.0)
+                move_x, move_y = np.int64(step_x * step * 4096.0), np.int64(step_y * step * 4096.0)
+                for _ in range(points):
+                    at, fx, fy = (at_y >> 12) * width + (at_x >> 12), at_x & 4095, at_y & 4095
+                    above = (np.int64(flat[at]) << 12) + fx * (np.int64(flat[at + 1]) - np.int64(flat[at]))
+                    at += width
+                    below = (np.int64(flat[at]) << 12) + fx * (np.int64(flat[at + 1]) - np.int64(flat[at]))
+                    greys += (above << 12) + fy * (below - above)
+                    at_x += move_x
+                    at_y += move_y
+            out[r, c] = (total + greys / 16777216.0) / (points * points)
 
 
 @kernel(void(pixels, f64, f64, f64, f64, f64, f64, i64, array(f32, 1)))

@@ -43,7 +43,7 @@ def test_cut_blocks() -> None:
     both = rng.random((12, 17)).astype(np.float32)
     levels = np.array((0.3, 0.6, 0.8))
     out = np.empty((64, 12))
-    count = cut_blocks(blocks, both, levels, 3, np.empty((12, 17), np.int32), np.empty((204, 2), np.int32), out)
+    count = cut_blocks(blocks, both, levels, 3, np.empty((14, 19), np.int32), np.empty((204, 2), np.int32), out)
     expected = [part for level in levels for part in slow.parts_above(both, level, 3)]
     assert count == len(expected)
     got = sorted((int(row[0]), round(float(row[1]), 3)) for row in out[:count])
@@ -135,10 +135,13 @@ def test_pairs_and_quads_of_the_outline_of_a_dark_box() -> None:
     assert corners == {(20, 30), (80, 30), (20, 100), (80, 100)}
     assert not [row for row in pairs[:count] if row[1] == -1]
     quads = np.empty((8, 10))
-    assert quad_lines(upright, 2, level, 2, 14.0, -1.0, quads) == 0
-    assert quad_lines(upright, 2, level, 2, 14.0, 1.0, quads) == 1
-    assert quad_lines(upright, 2, level, 2, 14.0, 0.0, quads) == 1
+    assert quad_lines(upright, 2, level, 2, 14.0, -1.0, 0.0, 0.0, quads) == 0
+    assert quad_lines(upright, 2, level, 2, 14.0, 1.0, 0.0, 0.0, quads) == 1
+    assert quad_lines(upright, 2, level, 2, 14.0, 0.0, 0.0, 0.0, quads) == 1
     assert quads[0].tolist() == [20, 1, 20, 30, 80, 30, 80, 100, 20, 100]
+    # It is 60 wide and 70 high: wanted sides may be 15 % off.
+    for short, long, count in ((60.0, 70.0, 1), (54.0, 79.0, 1), (60.0, 60.0, 0), (72.0, 72.0, 0), (51.0, 70.0, 0)):
+        assert quad_lines(upright, 2, level, 2, 14.0, 0.0, short, long, quads) == count
 
 
 def test_comb_scores() -> None:

@@ -9,7 +9,7 @@ from kernels.finders import SAMPLES, find_finders, rank_turns, side_waves, wave_
 from kernels.lines import strip_edges, strip_edges_down
 from tests.decode.rendering import draw, modules
 from tests.reference import decode_pictures as slow
-from vision.decode.locate import shapes_of
+from vision.decode.finders import shapes_of
 from vision.decode.symbol_sizes import SIZES
 
 EVERY = shapes_of(None)
@@ -79,6 +79,9 @@ def test_find_finders_in_a_patch_around_a_symbol(name: str) -> None:
         0.25,
         0.1,
         0.6,
+        12,
+        0.0,
+        0.0,
         finders,
         pairs,
     )

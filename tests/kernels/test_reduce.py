@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels.reduce import enlarge, halve
+from kernels.reduce import enlarge, frame_sum, halve
 
 SIZES = st.tuples(st.integers(1, 23), st.integers(1, 23))
 
@@ -63,3 +63,9 @@ def test_enlarge_turns_with_the_frame(turn: int) -> None:
     enlarge(frame, plain)
     enlarge(np.ascontiguousarray(np.rot90(frame, turn)), turned)
     np.testing.assert_array_equal(turned, np.rot90(plain, turn))
+
+
+@given(size=st.tuples(st.integers(1, 40), st.integers(1, 40)), seed=st.integers(0, 99))
+def test_frame_sum_is_the_sum(size: tuple[int, int], seed: int) -> None:
+    frame = noise(size, seed)
+    assert frame_sum(frame) == sum(int(grey) for grey in frame.ravel())

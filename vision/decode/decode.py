@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from kernels.quads import overlapping
 from vision.decode.codewords import Corrected, correct, finder_bits
 from vision.decode.encodation import EncodationError, Message, read_message
+from vision.decode.finders import Candidate
 from vision.decode.grid import fit_grid
-from vision.decode.locate import Candidate, candidates
+from vision.decode.locate import candidates
 from vision.decode.placement import placement
-from vision.decode.regions import covers, middle
+from vision.decode.regions import Taken, quads_of
 from vision.decode.sample import judged, module_greys
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SymbolSize, size_of
@@ -71,9 +73,8 @@ def decode(pixels: Pixels, search: Search, work: Workspace, trials: Trials | Non
         for view in rescues(picture, work):
             if search.symbol_count is not None and _read_count(found) >= search.symbol_count:
                 break
-            if view.place is not None and any(
-                reading and covers(view.place, *middle(symbol.corners)) for symbol, _, reading in found
-            ):
+            read = quads_of([symbol.corners for symbol, _, reading in found if reading])
+            if view.place is not None and overlapping(quads_of([view.place]), read):
                 continue
             found = _searched(view, search, work, found, trials)
     if search.second_opinion_ms > 0 and _read_count(found) < (search.symbol_count or 1):
@@ -109,6 +110,8 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
     frame, effort = view.pixels, Effort(search.units)
     rim = view.margin if view.name else 0
     read: list[Found] = []
+    own: list[npt.NDArray[np.float64]] = []
+    places = Taken(own)
     unread: list[tuple[float, Found]] = []
     for candidate in candidates(frame, search, work, effort, taken, rim, trials.looking(view)):
         attempt = _attempt(frame, candidate, work, effort, not view.name)
@@ -118,9 +121,11 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
             if attempt.doubt is not None and not effort.last:
                 unread.append(attempt.doubt)
         else:
-            if not _twice(result[0], read):
+            corners = result[0].corners
+            if not overlapping(quads_of([corners]), places.quads):
                 read.append(result)
-            taken.append(result[0].corners)
+                own.append(corners)
+            taken.append(corners)
             if search.symbol_count is not None and len(read) >= search.symbol_count:
                 unread.clear()  # all that is expected is there: what else looks like a finder is text
                 if len(read) > search.symbol_count or not search.extra_effort:
@@ -257,13 +262,7 @@ def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize) -> tuple[flo
 
 def _twice(symbol: Symbol, found: list[Found]) -> bool:
     """Whether a symbol lies on one already found: the centre of either inside the other."""
-    corners = symbol.corners
-    x, y = middle(corners)
-    for other, _, _ in found:
-        quad = other.corners
-        if covers(quad, x, y) or covers(corners, *middle(quad)):
-            return True
-    return False
+    return bool(found) and bool(overlapping(quads_of([symbol.corners]), quads_of([other.corners for other, _, _ in found])))
 
 
 def _reading_order(found: list[Found]) -> list[Found]:

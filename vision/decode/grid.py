@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels.grid_fit import bend_grid, fit_quad
-from vision.decode.locate import Candidate
+from vision.decode.finders import Candidate
 from vision.decode.search import Workspace
 from vision.types import Pixels, Symbol
 

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kernels.components import cut_blocks, unlike_boxes
-from kernels.edges import BLOCK, block_gradients, fourth_harmonic
+from kernels.components import cut_blocks, rank_parts, smooth_blocks
+from kernels.edges import BLOCK, BLOCK_SAMPLES, block_gradients, fourth_harmonic
+from kernels.quads import covering, fits_alike, taken_share
 from kernels.reduce import halve
 from vision.decode.search import Workspace
 from vision.types import Pixels
 
+Quads = npt.NDArray[np.float64]
+"""Corners of symbols, (n, 4, 2): x and y in frame pixels."""
+
 PARTS = 512
 """Parts of a block map that are looked at."""
+
+DENSE_FILLED, DENSE_BALANCE = 0.45, 0.8
+"""What a region has of these where a symbol fills it."""
+
+LEAST_BLOCKS = 10
+"""Smallest number of blocks of a part: one block with a corner of two lines in it is smoothed to nine. A symbol has more, on the
+level where its modules are seen."""
 
 NOISE_MOST = 600.0
 """Edge energy that no camera's noise reaches, in squared grey levels per pixel: that of a standard deviation of 12."""
@@ -30,7 +41,8 @@ class Region:
     """A turned rectangle of the frame.
 
     x, y: its centre in frame pixels. angle: of its axes, radians, mod 90 degrees. width, height: along the axes, in frame pixels.
-    promise: edge energy in two directions; larger first.
+    promise: edge energy in two directions; larger first. filled: share of it with such energy, balance: how equal both directions
+    are, 0 to 1.
     """
 
     x: float
@@ -39,6 +51,13 @@ class Region:
     width: float
     height: float
     promise: float
+    filled: float
+    balance: float
+
+    @property
+    def dense(self) -> bool:
+        """Whether edges in two directions fill it, as a symbol does and a line of text seldom."""
+        return self.filled >= DENSE_FILLED and self.balance >= DENSE_BALANCE
 
 
 def pyramid(pixels: Pixels, work: Workspace) -> list[Pixels]:
@@ -63,44 +82,23 @@ def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
     sums = work.array("block sums", (3, picture.shape[1]), np.float32)
     blocks = work.array("blocks", (5, rows, columns), np.float32)
     block_gradients(picture, sums, blocks)
-    smooth = [cv2.blur(blocks[harmonic], (3, 3), borderType=cv2.BORDER_REPLICATE) / BLOCK**2 for harmonic in range(3)]
-    energy, second = smooth[0], np.hypot(smooth[1], smooth[2])
+    smooth = work.array("smooth blocks", (2, rows, columns), np.float32)
+    smooth_blocks(blocks, 1.0 / BLOCK_SAMPLES, smooth)
+    energy, both = smooth
     # Noise adds the same to both directions; twice the lower fifth of all blocks is a fair guess at its top,
     # unless a symbol fills the picture.
     noise = float(np.partition(energy.ravel(), energy.size // 5)[energy.size // 5])
-    both = np.maximum(energy - second, 0)  # twice the energy of the weaker direction
     lowest, top = min(max(2.0 * noise, 12.0), NOISE_MOST), float(both.max())
     if top < lowest:
         return []
     fourth_harmonic(picture, both, lowest, blocks)
-    levels = lowest * LEVEL_RISE ** np.arange(int(np.log(top / lowest) / np.log(LEVEL_RISE)) + 1)
-    seen = work.array("seen blocks", (rows, columns), np.int32)
+    levels = lowest * LEVEL_RISE ** np.arange(int(math.log(top / lowest) / math.log(LEVEL_RISE)) + 1)
+    seen = work.array("seen blocks", (rows + 2, columns + 2), np.int32)
     stack = work.array("block stack", (rows * columns, 2), np.int32)
     parts = work.array("parts", (PARTS, 12), np.float64)
-    return _ranked(parts[: cut_blocks(blocks, both, levels, 3, seen, stack, parts)], scale)
-
-
-def _ranked(parts: npt.NDArray[np.float64], scale: float) -> list[Region]:
-    """The parts of a block map as regions, most promising first, none nearly repeating a better one."""
-    energy = parts[:, 2] + 1e-6
-    square = np.hypot(parts[:, 5], parts[:, 6]) / energy
-    balance = 1.0 - np.hypot(parts[:, 3], parts[:, 4]) / energy
-    # Half a block on each side for the block itself and half for the smoothing that may have lost the rim.
-    wide, tall = parts[:, 9] - parts[:, 8] + 2, parts[:, 11] - parts[:, 10] + 2
-    compact = np.minimum(wide, tall) / np.maximum(wide, tall)
-    filled = np.minimum(1.0, parts[:, 0] / (wide * tall))
-    strength = np.sqrt(parts[:, 1] / parts[:, 0])
-    promise = strength * (0.3 + square) * balance * filled * np.sqrt(parts[:, 0]) * (0.4 + compact)
-    along, across = (parts[:, 8] + parts[:, 9]) / 2, (parts[:, 10] + parts[:, 11]) / 2
-    cosine, sine = np.cos(parts[:, 7]), np.sin(parts[:, 7])
-    side = BLOCK * scale
-    x = (along * cosine - across * sine) * side - 0.5
-    y = (along * sine + across * cosine) * side - 0.5
-    boxes = np.stack((x, y, wide * side, tall * side), axis=1)
-    kept = np.empty(len(parts), np.int64)
-    chosen = kept[: unlike_boxes(boxes, np.argsort(-promise, kind="stable"), kept)]
-    columns = (boxes[chosen, 0], boxes[chosen, 1], parts[chosen, 7], boxes[chosen, 2], boxes[chosen, 3], promise[chosen])
-    return [Region(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+    count = cut_blocks(blocks, both, levels, LEAST_BLOCKS, seen, stack, parts)
+    ranked = work.array("ranked parts", (PARTS, 8), np.float64)
+    return [Region(*values) for values in ranked[: rank_parts(parts[:count], BLOCK * scale, ranked)].tolist()]
 
 
 def reaches(region: Region, shape: tuple[int, ...], rim: int) -> bool:
@@ -110,20 +108,9 @@ def reaches(region: Region, shape: tuple[int, ...], rim: int) -> bool:
     return min(region.x - x, region.y - y, shape[1] - 1 - region.x - x, shape[0] - 1 - region.y - y) < rim
 
 
-def settled(region: Region, taken: list[npt.NDArray[np.float64]]) -> bool:
-    """Whether symbols already read fill a third of a region or cover its centre."""
-    filled = 0.0
-    for quad in taken:
-        if covers(quad, region.x, region.y):
-            return True
-        x, y = middle(quad)
-        dx, dy = x - region.x, y - region.y
-        cosine, sine = math.cos(region.angle), math.sin(region.angle)
-        # Within the region's own rectangle: of two narrow symbols one above the other, neither lies in the other's.
-        if abs(dx * cosine + dy * sine) < region.width / 2 and abs(dy * cosine - dx * sine) < region.height / 2:
-            (ax, ay), (bx, by) = quad[2] - quad[0], quad[3] - quad[1]
-            filled += abs(float(ax * by - ay * bx)) / 2
-    return filled > 0.33 * region.width * region.height
+def settled(region: Region, taken: Quads) -> bool:
+    """Whether symbols already read, quads (n, 4, 2), fill a third of a region or cover its centre."""
+    return bool(taken_share(taken, region.x, region.y, region.angle, region.width, region.height) > 0.33)
 
 
 def beside(region: Region, quad: npt.NDArray[np.float64]) -> list[Region]:
@@ -143,35 +130,37 @@ def beside(region: Region, quad: npt.NDArray[np.float64]) -> list[Region]:
         if x1 - x0 > 0.6 * (right - left) and y1 - y0 > 0.6 * (bottom - top):
             x, y = (x0 + x1) / 2, (y0 + y1) / 2
             centre = region.x + x * cosine - y * sine, region.y + x * sine + y * cosine
-            rests.append(Region(*centre, region.angle, x1 - x0, y1 - y0, region.promise))
+            rests.append(Region(*centre, region.angle, x1 - x0, y1 - y0, region.promise, region.filled, region.balance))
     return rests
 
 
-def alike(region: Region, taken: list[npt.NDArray[np.float64]], scale: float) -> bool:
-    """Whether a region may hold one more symbol like one of those read: about as large in both directions.
+def alike(region: Region, taken: Quads, scale: float) -> bool:
+    """Whether a region may hold one more symbol like one of those read, quads (n, 4, 2): about as large in both directions.
 
-    scale: frame pixels per pixel of the region's pyramid level.
+    scale: frame pixels per pixel of the region's pyramid level: the rim of a region and the quiet zone add some of them.
     """
-    reach = 4.0 * BLOCK * scale  # what the rim of a region and the quiet zone add
-    small, large = sorted((region.width, region.height))
-    for quad in taken:
-        (ax, ay), (bx, by), (cx, cy) = quad[:3].tolist()
-        short, long = sorted((math.hypot(bx - ax, by - ay), math.hypot(bx - cx, by - cy)))
-        if 0.6 * short < small < 1.4 * short + reach and 0.6 * long < large < 1.4 * long + reach:
-            return True
-    return False
+    return bool(fits_alike(taken, region.width, region.height, 4.0 * BLOCK * scale))
 
 
-def middle(quad: npt.NDArray[np.float64]) -> tuple[float, float]:
-    """The mean of the corners of a quad (4, 2)."""
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = quad.tolist()
-    return (ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4
+def quads_of(taken: Sequence[npt.NDArray[np.float64]]) -> Quads:
+    """Corners (4, 2) of several symbols as one array (n, 4, 2)."""
+    return np.ascontiguousarray(taken, np.float64).reshape(-1, 4, 2)
 
 
-def covers(quad: npt.NDArray[np.float64], x: float, y: float) -> bool:
-    """Whether a convex quad (4, 2) covers the point."""
-    inside = 0
-    places = quad.tolist()
-    for (ax, ay), (bx, by) in zip(places, places[1:] + places[:1], strict=True):
-        inside += 1 if (bx - ax) * (y - ay) >= (by - ay) * (x - ax) else -1
-    return abs(inside) == 4
+class Taken:
+    """The corners of the symbols already read, (4, 2) each, in a list that grows, as one array (n, 4, 2)."""
+
+    def __init__(self, corners: list[npt.NDArray[np.float64]]) -> None:
+        self.corners = corners
+        self._quads = quads_of(corners)
+
+    @property
+    def quads(self) -> Quads:
+        if len(self._quads) != len(self.corners):
+            self._quads = quads_of(self.corners)
+        return self._quads
+
+
+def covers(quads: Quads, x: float, y: float) -> bool:
+    """Whether one of the convex quads (n, 4, 2) covers the point."""
+    return bool(covering(quads, x, y) >= 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -19,9 +21,20 @@ Greys = npt.NDArray[np.float32]
 def module_greys(pixels: Pixels, symbol: Symbol, work: Workspace, aperture: float = APERTURE) -> Greys:
     """Mean grey of each module with the ring around, (rows + 2, columns + 2) float32, light and dark exchanged when inverted."""
     greys = work.array("greys", (symbol.rows + 2, symbol.columns + 2), np.float32)
-    points = 2 if symbol.px_per_module < 5 else 3 if symbol.px_per_module < 12 else 5
+    pitch = _pitch(symbol)
+    points = 2 if pitch < 5 else 3 if pitch < 12 else 5
     sample_modules(pixels, np.ascontiguousarray(symbol.grid), aperture, points, greys)
     return 255 - greys if symbol.inverted else greys.copy()
+
+
+def _pitch(symbol: Symbol) -> float:
+    """As `px_per_module`, in a quarter of the time."""
+    grid, rows, columns = symbol.grid, symbol.rows, symbol.columns
+    (ax, ay), (bx, by) = grid[0, 0].tolist(), grid[0, -1].tolist()
+    (cx, cy), (dx, dy) = grid[-1, 0].tolist(), grid[-1, -1].tolist()
+    wide = (math.hypot(bx - ax, by - ay) + math.hypot(dx - cx, dy - cy)) / 2
+    tall = (math.hypot(cx - ax, cy - ay) + math.hypot(dx - bx, dy - by)) / 2
+    return (wide / columns + tall / rows) / 2
 
 
 def sample(pixels: Pixels, symbol: Symbol, work: Workspace, sharpen: float = 0.0) -> Modules:

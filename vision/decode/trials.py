@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from vision.decode.locate import Candidate
-from vision.decode.regions import Region, covers, middle
+from kernels.quads import overlapping
+from vision.decode.finders import Candidate
+from vision.decode.regions import Region, quads_of
 from vision.decode.views import View
 from vision.types import Failure, Symbol, Trial
 
@@ -77,6 +78,4 @@ def region_corners(region: Region) -> Quad:
 
 def _known(corners: Quad, kept: Sequence[Trial], read: Sequence[Quad]) -> bool:
     """Whether a place lies on one of those kept or read, or the other way round."""
-    x, y = middle(corners)
-    others = [*(trial.corners for trial in kept), *read]
-    return any(covers(other, x, y) or covers(corners, *middle(other)) for other in others)
+    return bool(overlapping(quads_of([corners]), quads_of([*(trial.corners for trial in kept), *read])))

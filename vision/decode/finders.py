@@ -1,0 +1,274 @@
+"""Finders in one region of a frame: its patch, the likeliest outlines in it, and the sizes that their dashed sides bear out."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels.finders import find_finders, wave_table
+from kernels.lines import STRIP
+from kernels.patterns import comb_scores, match_clocks
+from kernels.sampling import edge_profile
+from vision.decode.regions import Region
+from vision.decode.search import Search, Workspace
+from vision.decode.symbol_sizes import SIZES, size_of
+from vision.types import Pixels
+
+PATCH_MAX = 192
+"""Side of a square upright patch in which the long edges are sought, in patch pixels."""
+
+PATCH_NARROW = 80
+"""Short side of a patch below which it is not made smaller, in patch pixels."""
+
+FINDERS = 5
+"""Finders of a region whose dashed sides are looked at closely."""
+
+ANY_SIDES = (0.0, 0.0)
+"""Stands for a short and a long side where nothing is known of a symbol's size."""
+
+PAIRS = 6
+"""Pairs of solid sides whose far ends are guessed in a doubtful region, and candidates tried there."""
+
+DASHED_LEAST = 0.25
+"""Agreement that each dashed side of a finder must reach at first sight."""
+
+FINDER_LEAST = 0.1
+"""Score of a finder at first sight below which it is dropped."""
+
+CLOCK_LEAST = 0.42
+"""Agreement of the dashed sides below which a hypothesis is dropped."""
+
+PITCH_RATIO = 1.006
+"""Step of the pitch search."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A finder hypothesis.
+
+    quad: (4, 2) float64, x and y in frame pixels of the corner of the L, the end of its level side, the opposite corner, the
+        end of its upright side; so ordered that an un-mirrored symbol has its columns along the level side.
+    columns, rows: modules along the level and the upright side.
+    inverted: light finder on dark. score: agreement of the dashed sides, 0 to 1.
+    """
+
+    quad: npt.NDArray[np.float64]
+    columns: int
+    rows: int
+    inverted: bool
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shapes:
+    """The sizes to look for, mirrored rectangles too.
+
+    modules: (n, 2) int32 along the level and the upright side. counts: (m,) int32, the numbers that occur. places: (n, 2) int32,
+    where the modules stand in counts. table: of `wave_table`, for counts.
+    """
+
+    modules: npt.NDArray[np.int32]
+    counts: npt.NDArray[np.int32]
+    places: npt.NDArray[np.int32]
+    table: npt.NDArray[np.float32]
+
+
+@functools.lru_cache(maxsize=8)
+def shapes_of(sizes: tuple[tuple[int, int], ...] | None) -> Shapes:
+    """The shapes of these (rows, columns), None for every size of the standards."""
+    allowed = sizes if sizes is not None else tuple((size.rows, size.columns) for size in SIZES)
+    pairs = {(columns, rows) for rows, columns in allowed} | {(rows, columns) for rows, columns in allowed}
+    modules = np.array(sorted(pairs), np.int32).reshape(-1, 2)
+    counts = np.unique(modules)
+    return Shapes(modules, counts, np.searchsorted(counts, modules).astype(np.int32), wave_table(counts))
+
+
+def patch_of(levels: list[Pixels], region: Region, side: int) -> tuple[int, float, int, int]:
+    """How a region is looked at: the level of the pyramid, its pixels per pixel of the patch, columns and rows of the patch."""
+    k = 0
+    margin = 10.0 + 0.06 * max(region.width, region.height)
+    width, height = region.width + 2 * margin, region.height + 2 * margin
+    # A long narrow patch may have four times the length, and its short side stays wide enough for two solid sides.
+    size = min(max(math.sqrt(width * height), max(width, height) / 4), PATCH_MAX / PATCH_NARROW * min(width, height))
+    while k + 1 < len(levels) and size / 2**k > 1.6 * side:
+        k += 1
+    step = max(1.0, size / 2**k / side)  # level pixels per patch pixel
+    columns, rows = (max(2 * STRIP, int(length / 2**k / step)) for length in (width, height))
+    return k, step, columns, rows
+
+
+def finders_of(
+    levels: list[Pixels],
+    region: Region,
+    search: Search,
+    shapes: Shapes,
+    enough: float,
+    side: int,
+    outlines: int,
+    work: Workspace,
+    sides: tuple[float, float] = ANY_SIDES,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The likeliest finders of a region and its likeliest pairs of solid sides, as from `find_finders`.
+
+    side: of the square patch that it is looked at in, at most, in patch pixels. outlines: as of `find_finders`. sides: short
+    and long side of the symbols wanted, in frame pixels.
+    """
+    short, long = sides
+    k, step, columns, rows = patch_of(levels, region, side)
+    right_x, right_y = math.cos(region.angle) * step, math.sin(region.angle) * step
+    x, y = ((place - (2**k - 1) / 2) / 2**k for place in (region.x, region.y))
+    i, j = (columns - 1) / 2, (rows - 1) / 2
+    place = np.array((x - i * right_x + j * right_y, y - i * right_y - j * right_x, right_x, right_y, 2**k))
+    finders = work.array("finders", (FINDERS, 12), np.float64)
+    corners = work.array("corners", (PAIRS, 7), np.float64)
+    polarity = {"both": 0.0, "dark": 1.0, "light": -1.0}[search.polarity]
+    patch = work.array("patch", (rows, columns), np.float32)
+    found, pairs = find_finders(
+        levels[0],
+        levels[k],
+        place,
+        patch,
+        polarity,
+        shapes.counts,
+        shapes.table,
+        shapes.places,
+        DASHED_LEAST,
+        FINDER_LEAST,
+        enough,
+        outlines,
+        short,
+        long,
+        finders,
+        corners,
+    )
+    return finders[:found], corners[:pairs].copy()
+
+
+def clocked(picture: Pixels, finder: npt.NDArray[np.float64], work: Workspace) -> list[Candidate]:
+    """A finder of `find_finders` as a candidate, its opposite corner where its dashed sides agree best; none where they do not."""
+    counts = finder[2:4].astype(np.int32).reshape(1, 2)
+    return _matched(picture, finder[4:].reshape(1, 4, 2), counts, float(finder[1]), 0.6, 2, work)
+
+
+def lengthened(picture: Pixels, part: Candidate, shapes: Shapes, work: Workspace) -> list[Candidate]:
+    """The longer symbols that an unread long one may be a part of: each data region of a long rectangle looks like a symbol."""
+    along = 0 if part.columns >= part.rows else 1  # the axis of the long side
+    long, short = max(part.columns, part.rows), min(part.columns, part.rows)
+    wholes = [int(shape[along]) for shape in shapes.modules if shape[1 - along] == short and shape[along] > long >= 2 * short]
+    quads, counts = [], []
+    for whole in wholes:
+        size = size_of(short, whole)
+        step = whole // size.region_columns if size is not None else whole
+        for before in range(0, whole - long + 1, step):
+            low, high = -before / long, (whole - before) / long
+            corner, end, opposite, other = part.quad
+            if along == 0:
+                rail, far = end - corner, opposite - other
+                quads.append((corner + low * rail, corner + high * rail, other + high * far, other + low * far))
+            else:
+                rail, far = other - corner, opposite - end
+                quads.append((corner + low * rail, end + low * far, end + high * far, corner + high * rail))
+            counts.append((whole, short) if along == 0 else (short, whole))
+    if not quads:
+        return []
+    return _matched(picture, np.array(quads), np.array(counts, np.int32), -1.0 if part.inverted else 1.0, 1.6, 4, work)
+
+
+def _matched(
+    picture: Pixels,
+    quads: npt.NDArray[np.float64],
+    counts: npt.NDArray[np.int32],
+    light: float,
+    reach: float,
+    steps: int,
+    work: Workspace,
+) -> list[Candidate]:
+    """Candidates of quads (n, 4, 2) and shapes (n, 2) whose dashed sides agree, best first; reach, steps: as of `match_clocks`."""
+    scores = work.array("clock scores", (len(quads), 3), np.float64)
+    match_clocks(picture, quads, counts, light, reach, steps, CLOCK_LEAST, scores)
+    found: list[Candidate] = []
+    for quad, (columns, rows), (score, du, dv) in zip(quads, counts.tolist(), scores.tolist(), strict=True):
+        if score >= CLOCK_LEAST:
+            moved = quad.copy()
+            moved[2] += du * (quad[1] - quad[0]) / columns + dv * (quad[3] - quad[0]) / rows
+            found.append(Candidate(moved, columns, rows, light < 0, score))
+    found.sort(key=lambda candidate: -candidate.score)
+    return found
+
+
+def _unlike(order: npt.NDArray[np.intp], quads: npt.NDArray[np.float64], counts: npt.NDArray[np.int32], most: int) -> list[int]:
+    """The first so many of an order whose quads are not nearly an earlier one's with the same shape."""
+    kept: list[int] = []
+    for index in order[: 12 * most]:
+        for other in kept:
+            if (counts[index] == counts[other]).all() and np.abs(quads[index] - quads[other]).max() < 2.0:
+                break
+        else:
+            kept.append(int(index))
+            if len(kept) == most:
+                break
+    return kept
+
+
+def _pitches(
+    picture: Pixels, corner: npt.NDArray[np.float64], end: npt.NDArray[np.float64], side: npt.NDArray[np.float64], work: Workspace
+) -> list[float]:
+    """The likeliest module pitches along corner -> end, in pixels of the picture: at most three, best first."""
+    length = float(np.hypot(*(end - corner)))
+    depth = float(np.hypot(*(side - corner)))
+    step = max(0.5, length / 640)
+    along = (end - corner) / length * step
+    lines = int(min(48, max(8, depth / 2)))
+    down = (side - corner) / lines
+    # One module of quiet zone may be missing at the far end, so the profile stops at the end; it starts 3 px before the corner.
+    lead = 3.0 / step
+    start = corner - along * lead + down * 0.5
+    profile = work.array("profile", (int(length / step + lead),), np.float32)
+    edge_profile(picture, start[0], start[1], along[0], along[1], down[0], down[1], lines, profile)
+    shortest = 1.8 / step
+    longest = max(length / 7.0 / step, shortest * 1.1)
+    scores = work.array("comb", (int(np.log(longest / shortest) / np.log(PITCH_RATIO)) + 2,), np.float64)
+    comb_scores(profile, lead, shortest, PITCH_RATIO, scores)
+    window = np.lib.stride_tricks.sliding_window_view(np.pad(scores, 4, constant_values=-1.0), 9).max(axis=1)
+    peaks = [int(i) for i in np.flatnonzero((scores > 0.12) & (scores >= window))]
+    peaks.sort(key=lambda i: -scores[i])
+    return [shortest * PITCH_RATIO**i * step for i in peaks[:3]]
+
+
+def guesses_of(picture: Pixels, solid: npt.NDArray[np.float64], shapes: Shapes, work: Workspace) -> list[Candidate]:
+    """The sizes and far corners that the dashed sides bear out, for one pair of solid sides; best first.
+
+    solid: a row of corners of `find_finders`. The ends of the sides are taken as guesses: the module pitch along them tells where
+    they can end.
+    """
+    light, (corner, level_end, upright_end) = float(solid[0]), solid[1:].reshape(3, 2)
+    across, up = level_end - corner, upright_end - corner
+    if across[0] * up[1] - across[1] * up[0] > 0:  # an un-mirrored symbol has its rows to the left of its columns
+        across, up = up, across
+        level_end, upright_end = upright_end, level_end
+    wide, tall = float(np.hypot(*across)), float(np.hypot(*up))
+    far_u, far_v, parts = [], [], []
+    up_pitches = _pitches(picture, corner, upright_end, level_end, work)
+    for pitch_u in _pitches(picture, corner, level_end, upright_end, work) if up_pitches else []:
+        for pitch_v in up_pitches:
+            if not 0.25 < pitch_u / pitch_v < 4.0:
+                continue
+            u, v = shapes.modules[:, 0] * (pitch_u / wide), shapes.modules[:, 1] * (pitch_v / tall)
+            fits = (u > 0.4) & (u < 1.3) & (v > 0.4) & (v < 1.3)
+            far_u.append(u[fits])
+            far_v.append(v[fits])
+            parts.append(shapes.modules[fits])
+    if not sum(len(part) for part in parts):
+        return []
+    to_u, to_v = np.concatenate(far_u)[:, None] * across, np.concatenate(far_v)[:, None] * up
+    quads = np.stack((np.broadcast_to(corner, to_u.shape), corner + to_u, corner + to_u + to_v, corner + to_v), axis=1)
+    counts = np.concatenate(parts)
+    scores = work.array("clock scores", (len(quads), 3), np.float64)
+    match_clocks(picture, quads, counts, light, 1.0, 1, -1.0, scores)
+    best = _unlike(np.argsort(-scores[:, 0], kind="stable"), quads, counts, 5)
+    quads, counts = np.ascontiguousarray(quads[best]), np.ascontiguousarray(counts[best])
+    return _matched(picture, quads, counts, light, 1.6, 4, work)
