@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 from tests.grade.symbol_renderer import Matrix, Picture
 from vision.decode.symbol_sizes import SymbolSize, size_of
+from vision.grade.fixed_pattern import fixed_pattern_segments, line_grades, lines_of
+from vision.grade.overlay import CodewordMap, overlay
+from vision.grade.scales import Scales
 from vision.types import CodewordCounts, Reading, Symbol
 
 Floats = npt.NDArray[np.float64]
@@ -16,6 +19,22 @@ def size(rows: int, columns: int) -> SymbolSize:
     found = size_of(rows, columns)
     assert found is not None, f"{rows}x{columns} is no symbol size"
     return found
+
+
+def segments_of(
+    grades: npt.NDArray[np.generic], colour: npt.NDArray[np.generic], symbol_size: SymbolSize, scales: Scales
+) -> dict[str, float]:
+    """The segments from each module's grade by modulation and its colour, (rows + 2, columns + 2)."""
+    expected = lines_of(symbol_size).expected
+    steps = np.where(colour == expected, np.rint(grades * scales.per_grade), 0).astype(np.int32)
+    graded = line_grades(steps.ravel(), colour.astype(np.uint8).ravel(), symbol_size, scales)
+    return fixed_pattern_segments(graded, symbol_size, scales)
+
+
+def overlay_grade(grades: Floats, words: CodewordMap, scales: Scales) -> float:
+    """The overlay's grade from each module's, (rows, columns)."""
+    steps = np.rint(np.pad(grades, 1) * scales.per_grade).astype(np.int32).ravel()
+    return overlay(steps, words, scales).grade
 
 
 def reading(bits: Matrix, corrected: tuple[int, ...] = ()) -> Reading:

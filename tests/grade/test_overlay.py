@@ -3,20 +3,17 @@
 import numpy as np
 import pytest
 
-from vision.decode.symbol_sizes import SIZES, SymbolSize, size_of
-from vision.grade.overlay import CodewordMap, codeword_map, module_grades, overlay_grade, unused_share
-from vision.grade.scales import scales_of
+from kernels.damage import steps_of
+from tests.grade.known_symbols import overlay_grade, size
+from vision.decode.symbol_sizes import SIZES, SymbolSize
+from vision.grade.overlay import CodewordMap, codeword_map, overlay, unused_share
+from vision.grade.scales import TOLERANCE, Scales, scales_of
 
 SCALES = scales_of("15415", "2011")
+DECIMALS = scales_of("15415", "2024")
 
 
-def size(rows: int, columns: int) -> SymbolSize:
-    found = size_of(rows, columns)
-    assert found is not None
-    return found
-
-
-def graded(counts: dict[int, int], words: CodewordMap, rows: int, columns: int) -> float:
+def graded(counts: dict[float, int], words: CodewordMap, rows: int, columns: int, scales: Scales = SCALES) -> float:
     """The overlay's grade when that many codewords have their worst module at each grade; all other modules are perfect."""
     grades = np.full((rows, columns), 4.0)
     codeword = 0
@@ -24,7 +21,36 @@ def graded(counts: dict[int, int], words: CodewordMap, rows: int, columns: int) 
         for _ in range(count):
             grades.ravel()[words.modules[codeword, codeword % 8]] = grade
             codeword += 1
-    return overlay_grade(grades, words, SCALES)
+    return overlay_grade(grades, words, scales)
+
+
+def test_seven_errors_of_24_in_decimals() -> None:
+    """U is 2.359 without rounding, so 2.3, while unused error correction itself prints 2.4."""
+    assert graded({4: 53, 0: 7}, codeword_map(size(24, 24)), 24, 24, DECIMALS) == 2.3
+    assert DECIMALS["unused_error_correction"].grade(unused_share((7,), (24,))) == 2.4
+
+
+def test_a_decimal_level_holds_while_the_codewords_below_are_few() -> None:
+    words = codeword_map(size(24, 24))
+    assert graded({3.3: 60}, words, 24, 24, DECIMALS) == 3.3
+    assert graded({4: 56, 3.3: 4}, words, 24, 24, DECIMALS) == 4.0  # 4 errors leave 0.667
+    assert graded({4: 55, 3.3: 5}, words, 24, 24, DECIMALS) == 3.6  # 5 errors: U = 3.694, and at 3.6 still 5
+    assert graded({4: 55, 3.8: 5}, words, 24, 24, DECIMALS) == 3.8
+
+
+def test_the_overlays_table_is_that_of_the_fact_sheet() -> None:
+    words = codeword_map(size(24, 24))
+    grades = np.full((24, 24), 4.0)
+    codeword = 0
+    for grade, count in {4: 50, 3: 3, 2: 3, 1: 2, 0: 2}.items():
+        for _ in range(count):
+            grades.ravel()[words.modules[codeword, codeword % 8]] = grade
+            codeword += 1
+    found = overlay(np.pad(grades, 1).astype(np.int32).ravel(), words, SCALES)
+    assert found.errors[0].tolist() == [2, 4, 7, 10]
+    assert [round(100 * float(unused), 1) for unused in found.unused] == [83.3, 66.7, 41.7, 16.7]
+    assert np.bincount(found.lowest, minlength=5).tolist() == [2, 2, 3, 3, 50]
+    assert found.grade == 2.0
 
 
 def test_the_worked_example() -> None:
@@ -108,7 +134,17 @@ def test_every_size_has_all_codewords_in_all_blocks(symbol_size: SymbolSize) -> 
     assert counts.max() - counts.min() <= 1
 
 
-def test_module_grades_agree_with_the_scale() -> None:
-    values = np.linspace(0.0, 1.2, 2401)
+def test_module_steps_agree_with_the_scale() -> None:
+    values = np.append(np.linspace(0.0, 1.2, 2401), np.nan)
     scale = SCALES["modulation_level"]
-    assert module_grades(values, scale).tolist() == [scale.grade(float(value)) for value in values]
+    steps = np.empty(len(values), np.int32)
+    steps_of(values, scale.limits, TOLERANCE, steps)
+    assert steps.tolist() == [scale.grade(float(value)) for value in values]
+
+
+def test_a_decimal_module_level_is_the_highest_that_its_modulation_reaches() -> None:
+    """Without rounding: 0.459 lies at 3.59, so it reaches 3.5."""
+    steps = np.empty(6, np.int32)
+    values = np.array([0.459, 0.46, 0.5, 0.10, 0.11, 0.399999])
+    steps_of(values, DECIMALS["modulation_level"].unrounded, TOLERANCE, steps)
+    assert steps.tolist() == [35, 36, 40, 0, 1, 29]

@@ -47,6 +47,7 @@ class Measurement:
     grey_max, grey_min: extremes of the reference image in the inspection area.
     outside_count: modules, ring included, whose centre is outside the image.
     lone_count: intersections with no edge near enough to be measured.
+    aperture_px: diameter of the aperture it was seen through.
     """
 
     grid: Floats
@@ -59,6 +60,7 @@ class Measurement:
     grey_min: float
     outside_count: int
     lone_count: int
+    aperture_px: float
 
 
 def outline(grid: Floats) -> Floats:
@@ -175,7 +177,7 @@ def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch) ->
     area[max(0, height - reference.top) :] = 0
     low, high = area_extremes(reference.pixels, reference.left, reference.top, reference.spans, area, reference.top)
     pitch_x, pitch_y = grid_pitch(grid)
-    return Measurement(grid, pitch_x, pitch_y, growth_x, growth_y, greys, high / UNITS, low / UNITS, outside, lone)
+    return Measurement(grid, pitch_x, pitch_y, growth_x, growth_y, greys, high / UNITS, low / UNITS, outside, lone, diameter_px)
 
 
 def grid_deviation(grid: Floats, size: SymbolSize) -> float:
