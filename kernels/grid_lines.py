@@ -14,6 +14,9 @@ from kernels.least_squares import solve_ridge
 
 Floats = npt.NDArray[np.float64]
 
+SHIFTS = 5
+"""What moves edges apart from their grid line: growth; blur from beside and beyond; blur of the neighbouring edges' growth, likewise."""
+
 REACH = 4
 """Modules to each side over which edges are averaged along a grid line, with weights (1 - (t / REACH)^2)^2."""
 
@@ -64,8 +67,8 @@ def edge_shifts(edges: Floats, robust: int, shifts: Floats) -> int:
     so that a line's own displacement drops out. robust: 1 leaves out edges far from their line.
     shifts: (3,) float64: half the growth of the finder's colour, and what blur carries over from modules beside and beyond.
     """
-    normal, right = np.zeros((3, 3)), np.zeros(3)
-    mean = np.zeros(4)
+    normal, right = np.zeros((SHIFTS, SHIFTS)), np.zeros(SHIFTS)
+    mean = np.zeros(SHIFTS + 1)
     used = 0
     for line in range(edges.shape[0]):
         count = 0.0
@@ -75,22 +78,22 @@ def edge_shifts(edges: Floats, robust: int, shifts: Floats) -> int:
                 offset = edges[line, place, 0]
                 if np.isnan(offset) or (robust == 1 and abs(offset) > OUTLIER):
                     continue
-                weight = edges[line, place, 4] if robust == 1 else 1.0
+                weight = edges[line, place, SHIFTS + 1] if robust == 1 else 1.0
                 if turn == 0:
                     count += weight
                     used += weight > 0.0
-                    for k in range(4):
+                    for k in range(SHIFTS + 1):
                         mean[k] += weight * edges[line, place, k]
                     continue
-                for i in range(3):
+                for i in range(SHIFTS):
                     x = weight * (edges[line, place, i + 1] - mean[i + 1])
-                    for j in range(3):
+                    for j in range(SHIFTS):
                         normal[i, j] += x * (edges[line, place, j + 1] - mean[j + 1])
                     right[i] += x * (offset - mean[0])
             if turn == 0 and count > 0.0:
-                for k in range(4):
+                for k in range(SHIFTS + 1):
                     mean[k] /= count
-    solve_ridge(normal, right, 1.0)
+    solve_ridge(normal, right, 0.05)
     shifts[:] = right
     return used
 
@@ -106,11 +109,11 @@ def line_moments(edges: Floats, shifts: Floats, robust: int, values: Floats, mom
             values[1, place] = 0.0
             if np.isnan(offset):
                 continue
-            for k in range(3):
+            for k in range(SHIFTS):
                 offset -= edges[line, place, k + 1] * shifts[k]
             if robust == 1:
                 share = min(1.0, abs(offset) / OUTLIER)
-                values[0, place] = edges[line, place, 4] * (1.0 - share * share) ** 2
+                values[0, place] = edges[line, place, SHIFTS + 1] * (1.0 - share * share) ** 2
             else:
                 values[0, place] = 1.0
             values[1, place] = offset

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.aperture import UNITS, aperture_half_px, aperture_weights, area_extremes, module_greys, polygon_spans, reference_image
-from kernels.grid_edges import module_edges
-from kernels.grid_lines import corner_deviation, edge_shifts, extend_grid, grid_pitch, line_offsets, move_grid
+from kernels.grid_edges import TERMS, centre_values, fit_levels, local_colours, module_edges
+from kernels.grid_lines import SHIFTS, corner_deviation, edge_shifts, extend_grid, grid_pitch, line_offsets, move_grid
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.scratch import Scratch
 from vision.types import Pixels, Symbol
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 PHASES = 4
 """Places per pixel at which an aperture can be centred on a module."""
 
-LEAST_ROUNDS, MOST_ROUNDS = 3, 8
+LEAST_ROUNDS, MOST_ROUNDS = 2, 6
 """Rounds of edges and moved grid lines: the first finds the grid, the others take back what averaging smoothed away."""
 
 SETTLED = 0.03
@@ -118,23 +118,28 @@ def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tupl
     grid = np.array(symbol.grid, np.float64, order="C")
     moved = np.empty_like(grid)
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
-    centres = work.array("centres", (rows + 2, columns + 2, 3), np.float64)
-    levels = work.array("levels", (rows + 2, columns + 2, 3), np.float64)
-    growth: list[float] = []
+    centres = work.array("centres", (rows + 2, columns + 2, 5), np.float64)
+    levels = np.zeros(TERMS)
+    growth = [0.0, 0.0]
     lines = (("across", columns + 1, rows), ("down", rows + 1, columns))
-    across, down = (work.array(name, (count, places, 5), np.float64) for name, count, places in lines)
+    across, down = (work.array(name, (count, places, SHIFTS + 2), np.float64) for name, count, places in lines)
     lone = 0
     movement = np.inf
     for turn in range(MOST_ROUNDS):
         robust = int(movement < NEAR)
         extend_grid(grid, extended)
-        module_edges(reference.pixels, reference.left, reference.top, extended, int(symbol.inverted), centres, levels, across, down)
+        centre_values(reference.pixels, reference.left, reference.top, extended, centres)
+        if turn == 0:
+            local_colours(centres, work.array("extremes", (rows + 2, columns + 2, 2), np.float64), int(symbol.inverted))
+            fit_levels(centres, int(symbol.inverted), levels)
+        fit_levels(centres, int(symbol.inverted), levels)
+        module_edges(reference.pixels, reference.left, reference.top, extended, int(symbol.inverted), centres, levels, np.array(growth), across, down)
         lone = 0
         growth = []
         offsets = []
         for name, count, places in lines:
-            edges = work.array(name, (count, places, 5), np.float64)
-            shifts = np.empty(3, np.float64)
+            edges = work.array(name, (count, places, SHIFTS + 2), np.float64)
+            shifts = np.empty(SHIFTS, np.float64)
             edge_shifts(edges, robust, shifts)
             growth.append(2.0 * float(shifts[0]))
             values = work.array("values", (2, places), np.float64)
