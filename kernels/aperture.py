@@ -242,7 +242,7 @@ def through_aperture(image: Bytes, weights: Weights, x: float, y: float) -> floa
             for j in range(size):
                 xx = min(max(column - half + j, 0), width - 1)
                 total += i64(weights[py, px, i, j]) * i64(image[yy, xx])
-    return f64(total)
+    return float(total)
 
 
 @kernel(i64(pixels, array(i32, 4), array(f64, 3), array(f64, 2)))

@@ -1,7 +1,9 @@
 """Edges between modules: how far, between two neighbours of different colour, the print's change of colour lies from a grid line.
 
-Edges are sought in the reference grey-scale image, against the half level between light and dark. Under blur no module shows its full
-level, so that the half level cannot be read off the darkest and lightest neighbours (grid nonuniformity came out 0.24 X too high at a
+Edges are sought in the reference grey-scale image, against the half level between light and dark. Under blur no module shows
+its full
+level, so that the half level cannot be read off the darkest and lightest neighbours (grid nonuniformity came out 0.24 X too
+high at a
 blur of 0.28 X): the levels, how they run over the symbol, and what blur carries over from neighbours are fitted to all modules by
 least squares. Nothing here knows a limit of a standard; lines through edges are in grid_lines.py.
 """
@@ -21,7 +23,9 @@ NEIGHBOURHOOD = 5
 """Modules to each side whose darkest and lightest give a first half level, before anything is fitted."""
 
 TERMS = 9
-"""Of the level fit: half level and its run along columns and rows, half range and its run, what sides, diagonals and pairs carry over."""
+"""Of the level fit: half level and its run along columns and rows, half range and its run, what sides, diagonals and pairs
+carry over.
+"""
 
 STRAY = 0.5
 """Half ranges by which a module may miss its fitted level; its weight falls to 0 there (Tukey's biweight): a faint module's edges
@@ -51,8 +55,8 @@ def centre_values(reference: Singles, left: int, top: int, extended: Floats, cen
     """Fills x, y and the reference image's value at each module's centre; gives the number of modules.
 
     reference: (h, w) float32 at image position left, top. extended: (rows + 3, columns + 3, 2) float64 corners, ring included.
-    centres: (rows + 4, columns + 4, 5) float64: module (row, column) stands at [row + 2, column + 2], its quiet-zone ring around it and
-    one more ring for what lies beyond; x, y, value, colour (1 light, -1 dark), weight.
+    centres: (rows + 4, columns + 4, 5) float64: module (row, column) stands at [row + 2, column + 2], its quiet-zone ring
+    around it and one more ring for what lies beyond; x, y, value, colour (1 light, -1 dark), weight.
     """
     rows, columns = centres.shape[0] - 2, centres.shape[1] - 2
     for r in range(rows):
@@ -62,15 +66,16 @@ def centre_values(reference: Singles, left: int, top: int, extended: Floats, cen
             centres[r + 1, c + 1, 0] = x
             centres[r + 1, c + 1, 1] = y
             centres[r + 1, c + 1, 2] = reference_at(reference, left, top, x, y)
-    return rows * columns
+    return int(rows * columns)
 
 
 @kernel(i64(array(f64, 3), array(f64, 3), i64))
 def local_colours(centres: Floats, scratch: Floats, inverted: int) -> int:
-    """Fills a first guess of each module's colour: against half of what is darkest and lightest nearby; gives the number of modules.
+    """Fills a first guess of each module's colour: against half of what is darkest and lightest nearby; gives the number of
+    modules.
 
-    centres: as filled by centre_values; what lies beyond the quiet zone gets its colour. scratch: (rows + 2, columns + 2, 2) float64.
-    inverted: 1 where the finder is light.
+    centres: as filled by centre_values; what lies beyond the quiet zone gets its colour. scratch: (rows + 2, columns + 2, 2)
+    float64. inverted: 1 where the finder is light.
     """
     rows, columns = scratch.shape[0], scratch.shape[1]
     centres[:, :, 3] = -1.0 if inverted == 1 else 1.0
@@ -90,7 +95,7 @@ def local_colours(centres: Floats, scratch: Floats, inverted: int) -> int:
                 low = min(low, scratch[k, c, 0])
                 high = max(high, scratch[k, c, 1])
             centres[r + 1, c + 1, 3] = -1.0 if centres[r + 1, c + 1, 2] < (low + high) / 2 else 1.0
-    return rows * columns
+    return int(rows * columns)
 
 
 @helper
@@ -120,7 +125,7 @@ def stray_weight(levels: Floats, terms: Floats) -> float:
         stray -= levels[k] * terms[k]
     stray /= STRAY * max(abs(levels[3]), 1e-9)
     weight = max(0.0, 1.0 - stray * stray)
-    return weight * weight
+    return float(weight * weight)
 
 
 @kernel(f64(array(f64, 3), i64, array(f64, 1)))
@@ -128,7 +133,8 @@ def fit_levels(centres: Floats, weighted: int, levels: Floats) -> float:
     """Fits the levels of light and dark over the symbol by least squares, and sets each module's colour and weight by them.
 
     centres: as filled by centre_values and local_colours. weighted: 1 weights each module by how well the levels given explain it.
-    levels: (TERMS,) float64, filled. A plane patch of one colour has the value levels[0] + u levels[1] + v levels[2] + colour (levels[3] +
+    levels: (TERMS,) float64, filled. A plane patch of one colour has the value levels[0] + u levels[1] + v levels[2] + colour
+    (levels[3] +
     u levels[4] + v levels[5]), u and v from -1 to 1 over the ringed symbol: the terms of the neighbours are zero there.
     Gives the half range, levels[3].
     """
@@ -173,14 +179,15 @@ def module_edges(
     """Fills how far each edge lies from its grid line, in modules; gives the number of edges found.
 
     An edge stands between two neighbours of different colour. Where the picture a little before and behind the line lies above or
-    below the half level, the line is off; the mean slope of all edges of the direction turns levels into modules. Far from an edge that is
-    too little, so that grid and edges are found in turns.
+    below the half level, the line is off; the mean slope of all edges of the direction turns levels into modules. Far from an
+    edge that is too little, so that grid and edges are found in turns.
 
     reference: (h, w) float32 at image position left, top. extended: (rows + 3, columns + 3, 2) float64 corners, ring included.
     inverted: 1 where the finder is light. centres, levels: as left by fit_levels.
     growth: (2,) float64, growth of the finder's colour across and down as far as it is known: edges are sought where it puts them.
     across: (columns + 1, rows, 7) float64: [line, row] = offset to the right of that vertical grid line (nan = no edge); sign: +1
-        where the finder's colour lies to its left, -1 where to its right; what blur carries over from the four modules beside the two
+        where the finder's colour lies to its left, -1 where to its right; what blur carries over from the four modules beside
+        the two
         (mean, 1 for the colour before the line, -1 for that behind it) and from the two beyond them; sign times the share of the
         neighbouring edges that are there, beside and beyond (blur carries their growth over); weight.
     down: (rows + 1, columns, 7) float64: the same for horizontal lines, offset downward, +1 where the finder's colour lies above.

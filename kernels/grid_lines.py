@@ -15,10 +15,14 @@ from kernels.least_squares import solve_ridge
 Floats = npt.NDArray[np.float64]
 
 SHIFTS = 5
-"""What moves edges apart from their grid line: growth; blur from beside and beyond; blur of the neighbouring edges' growth, likewise."""
+"""What moves edges apart from their grid line: growth; blur from beside and beyond; blur of the neighbouring edges' growth,
+likewise.
+"""
 
 SHIFT_RIDGE = 0.05
-"""Edges that say "nothing moves". With 1.0 the outer clock tracks, whose edges are all alike, came out 0.04 X off at a blur of 0.28 X."""
+"""Edges that say "nothing moves". With 1.0 the outer clock tracks, whose edges are all alike, came out 0.04 X off at a blur of
+0.28 X.
+"""
 
 REACH = 4
 """Modules to each side over which edges are averaged along a grid line, with weights (1 - (t / REACH)^2)^2."""
@@ -66,8 +70,8 @@ def extend_grid(grid: Floats, extended: Floats) -> int:
 def edge_shifts(edges: Floats, robust: int, shifts: Floats) -> int:
     """Fills what moves edges apart from their grid line, in modules; gives the number of edges used.
 
-    edges: (lines, places, SHIFTS + 2) float64 as filled by module_edges: the least squares of offset on what moves edges, within lines,
-    so that a line's own displacement drops out. robust: 1 leaves out edges far from their line.
+    edges: (lines, places, SHIFTS + 2) float64 as filled by module_edges: the least squares of offset on what moves edges,
+    within lines, so that a line's own displacement drops out. robust: 1 leaves out edges far from their line.
     shifts: (SHIFTS,) float64: half the growth of the finder's colour first.
     """
     normal, right = np.zeros((SHIFTS, SHIFTS)), np.zeros(SHIFTS)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tests.grade.known_symbols import segments_of, size
+from tests.grade.known_symbols import colours_of, segments_of, size
 from vision.decode.placement import placement
 from vision.decode.symbol_sizes import SIZES, SymbolSize
 from vision.grade.fixed_pattern import fixed_pattern_grade, line_grades, lines_of
@@ -96,8 +96,7 @@ def test_share_of_a_bar_that_is_damaged(wrong: int, grade: float) -> None:
     _, colour = intact(size(144, 144))
     colour[[row + 1 for row in rows], 0] = True
     one = size(144, 144)
-    steps = np.where(colour == lines_of(one).expected, 4, 0).astype(np.int32)
-    graded = line_grades(steps.ravel(), colour.astype(np.uint8).ravel(), one, SCALES)
+    graded = line_grades(np.full(colour.size, 4, np.int32), colours_of(colour, one), one, SCALES)
     assert graded.grades[lines_of(one).names.index(("QZL1", "whole side"))] == grade
 
 
@@ -151,8 +150,7 @@ def top_track(
     for row, places in ((1, track_wrong), (0, solid_wrong)):
         for column in places:
             colour[row, column + 1] ^= True
-    steps = np.where(colour == lines_of(one).expected, scales.steps, 0).astype(np.int32)
-    graded = line_grades(steps.ravel(), colour.astype(np.uint8).ravel(), one, scales)
+    graded = line_grades(np.full(colour.size, scales.steps, np.int32), colours_of(colour, one), one, scales)
     at = lines_of(one).names.index(("clock_track", "top of region (0, 0)"))
     pair = (at - lines_of(one).bar_count) // 2
     return float(graded.grades[at]), float(graded.ratios[pair]), float(graded.damage[at])

@@ -109,10 +109,19 @@ def size_of_report(report: GradeReport) -> SymbolSize:
     return size
 
 
-def _steps(report: GradeReport, scales: Scales) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.bool_]]:
-    """Step and wrong colour of each module, flat over the ringed symbol."""
-    level = np.rint(report.maps["modulation_level"].ravel() * scales.per_grade).astype(np.int32)
-    return level, np.nan_to_num(report.maps["wrong_colour"].ravel()) > 0.5
+def _steps(report: GradeReport, scales: Scales) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
+    """Step and colours of each module, flat over the ringed symbol, as levels_of gave them (data modules' own colour means
+    nothing).
+    """
+    wrong = np.nan_to_num(report.maps["wrong_colour"].ravel()) > 0.5
+    return np.rint(report.maps["modulation_level"].ravel() * scales.per_grade).astype(np.int32), _colours(
+        wrong, size_of_report(report)
+    )
+
+
+def _colours(wrong: npt.NDArray[np.bool_], size: SymbolSize) -> npt.NDArray[np.uint8]:
+    measured = (lines_of(size).expected.ravel() == 1) != wrong
+    return np.stack((measured, wrong)).astype(np.uint8)
 
 
 def _places(flat: npt.NDArray[np.int32], size: SymbolSize) -> npt.NDArray[np.int32]:
@@ -134,24 +143,26 @@ def _overlay_names(report: GradeReport) -> Iterable[tuple[str, bool]]:
 def details(report: GradeReport) -> GradeDetails:
     """The overlay tables and pattern lines of a report; ValueError where it holds no maps."""
     size, scales = size_of_report(report), scales_of_report(report)
-    level, wrong = _steps(report, scales)
+    steps, colours = _steps(report, scales)
     overlays = tuple(
-        _overlay_details(report, name, np.where(wrong & counts, np.int32(0), level), wrong, size, scales)
-        for name, counts in _overlay_names(report)
+        _overlay_details(report, name, steps, colours, counts, size, scales) for name, counts in _overlay_names(report)
     )
-    return GradeDetails(overlays, tuple(_line_details(level, wrong, size, scales)))
+    return GradeDetails(overlays, tuple(_line_details(steps, colours, size, scales)))
 
 
 def _overlay_details(
     report: GradeReport,
     name: str,
     steps: npt.NDArray[np.int32],
-    wrong: npt.NDArray[np.bool_],
+    colours: npt.NDArray[np.uint8],
+    counts: bool,
     size: SymbolSize,
     scales: Scales,
 ) -> OverlayDetails:
     words = codeword_map(size)
-    found = overlay(steps, words, scales)
+    found = overlay(steps, colours, int(counts), words, scales)
+    wrong = colours[1].astype(np.bool_)
+    in_words = np.where(wrong & counts, np.int32(0), steps)[words.ringed]
     uec = scales["unused_error_correction"]
     table: list[OverlayRow] = []
     for step in range(scales.steps, -1, -1):
@@ -160,10 +171,9 @@ def _overlay_details(
         at = int((found.lowest == step).sum())
         if scales.per_grade > 1 and not (at or step % scales.per_grade == 0):
             continue
-        of_unused = int(np.count_nonzero(uec.met(unused, uec.unrounded))) / scales.per_grade
+        of_unused = int(np.count_nonzero(unused >= uec.unrounded_bounds)) / scales.per_grade
         level = step / scales.per_grade
         table.append(OverlayRow(level, at, size.total - errors, errors, unused, of_unused, min(level, of_unused)))
-    in_words = steps[words.ringed]
     worst = words.ringed[np.arange(size.total), in_words.argmin(axis=1)]
     return OverlayDetails(
         name,
@@ -178,34 +188,27 @@ def _overlay_details(
 
 
 def _line_details(
-    level: npt.NDArray[np.int32], wrong: npt.NDArray[np.bool_], size: SymbolSize, scales: Scales
+    level: npt.NDArray[np.int32], colours: npt.NDArray[np.uint8], size: SymbolSize, scales: Scales
 ) -> Iterable[LineDetails]:
     lines = lines_of(size)
-    steps, colours = _in_role(level, wrong, size)
-    grades = line_grades(steps, colours, size, scales)
+    wrong = colours[1].astype(np.bool_)
+    in_role = np.where(wrong, 0, level) / scales.per_grade
+    grades = line_grades(level, colours, size, scales)
     for k, (segment, part) in enumerate(lines.names):
         modules = lines.modules[lines.starts[k] : lines.starts[k + 1]]
         pair = (k - lines.bar_count) // 2
-        ratio = float(grades.ratios[pair]) if k >= lines.bar_count else None
+        ratio, of_ratio = (grades.ratios[pair], grades.ratio_grades[pair]) if k >= lines.bar_count else (None, None)
         yield LineDetails(
             segment,
             part,
             _places(modules, size),
-            steps[modules] / scales.per_grade,
+            in_role[modules],
             wrong[modules],
-            float(grades.damage[k]),
+            grades.damage[k],
             ratio,
-            float(grades.ratio_grades[pair]) if k >= lines.bar_count else None,
-            float(grades.grades[k]),
+            of_ratio,
+            grades.grades[k],
         )
-
-
-def _in_role(
-    level: npt.NDArray[np.int32], wrong: npt.NDArray[np.bool_], size: SymbolSize
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
-    """Steps in role, and colours as measured, of the fixed pattern (data modules' colours mean nothing)."""
-    expected = lines_of(size).expected.ravel()
-    return np.where(wrong, np.int32(0), level), (expected.astype(bool) != wrong).astype(np.uint8)
 
 
 def mended(report: GradeReport, modules: npt.NDArray[np.int32]) -> dict[str, float]:
@@ -215,22 +218,22 @@ def mended(report: GradeReport, modules: npt.NDArray[np.int32]) -> dict[str, flo
     grid's parameters) stays. A symbol that was not read stays unread. ValueError where the report holds no maps.
     """
     size, scales = size_of_report(report), scales_of_report(report)
-    level, wrong = _steps(report, scales)
+    level, colours = _steps(report, scales)
     flat = (np.asarray(modules)[:, 0] + 1) * (size.columns + 2) + np.asarray(modules)[:, 1] + 1
-    level[flat], wrong[flat] = scales.steps, False
+    level[flat], colours[1, flat] = scales.steps, 0
+    colours = _colours(colours[1].astype(np.bool_), size)
     grades = {name: parameter.grade for name, parameter in report.parameters.items()}
     if _is_read(report):
         words = codeword_map(size)
         for name, counts in _overlay_names(report):
-            grades[name] = overlay(np.where(wrong & counts, np.int32(0), level), words, scales).grade
-        errors = wrong_codewords(wrong, words)
+            grades[name] = overlay(level, colours, int(counts), words, scales).grade
+        errors = wrong_codewords(level, colours, words)
         if all(2 * t <= d - d % 2 for t, d in zip(errors, words.check_per_block, strict=True)):
             unused = unused_share(errors, words.check_per_block)
             # What decode 0 of the strict path came from is either these modules, or a rescue that no module mends.
             if grades["decode"] > 0.0 or report.informative.get("rescued") != 1.0:
                 grades["decode"], grades["unused_error_correction"] = 4.0, scales["unused_error_correction"].grade(unused)
-    steps, colours = _in_role(level, wrong, size)
-    segments = fixed_pattern_segments(line_grades(steps, colours, size, scales), size, scales)
+    segments = fixed_pattern_segments(line_grades(level, colours, size, scales), size, scales)
     if "distributed_damage" in grades:
         grades["distributed_damage"] = segments["average"]
         grades["fixed_pattern_damage"] = min(g for name, g in segments.items() if not name.startswith("average"))

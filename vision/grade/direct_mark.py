@@ -1,4 +1,7 @@
-"""Cells of direct part marks, ISO/IEC 29158:2020: the threshold between light and dark, cell contrast, cell modulation."""
+"""Cells of direct part marks, ISO/IEC 29158:2020: the threshold between light and dark cells.
+
+Cell modulation is modulation with two spans, (T - R) / (T - MD) of dark cells and (R - T) / (ML - T) of light ones: levels.py.
+"""
 
 from __future__ import annotations
 
@@ -36,10 +39,3 @@ def two_class_threshold(values: Floats) -> float:
 def mean(values: Floats) -> float:
     """The mean of values, added one after the other: the same bits on every machine."""
     return float(np.cumsum(values)[-1]) / len(values)
-
-
-def cell_modulation(greys: Floats, threshold: float, light: float, dark: float) -> Floats:
-    """(T - R) / (T - MD) of cells darker than T, (R - T) / (ML - T) of the others; 0 where there is no contrast at all."""
-    if not light > threshold > dark:
-        return np.zeros_like(greys)
-    return np.where(greys < threshold, (threshold - greys) / (threshold - dark), (greys - threshold) / (light - threshold))

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from kernels.damage import lines_below
+from kernels.damage import line_steps
 from vision.decode.placement import placement
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.scales import Scales
@@ -37,18 +37,15 @@ class Lines:
     names: (segment, part) of each line: all bars and quiet zones first (the whole side, and where there are several regions the
         lower-left region's part of it), then pairs of a clock track and its solid area, of each region's top and right side.
     bar_count: how many of them are bars and quiet zones. modules, starts: line k is modules[starts[k]:starts[k + 1]], int32.
-    lengths: (lines, 1) float64.
-    expected: (rows + 2, columns + 2) uint8, finder colour by role; the quiet zone is 0, data modules mean nothing.
-    in_role: the same shape, bool: modules whose colour is known without decoding (the quiet zone too).
+    expected: (rows + 2, columns + 2) uint8, finder colour by role; the quiet zone is 0, data modules are 2: not known without
+    decoding.
     """
 
     names: tuple[tuple[str, str], ...]
     bar_count: int
     modules: npt.NDArray[np.int32]
     starts: npt.NDArray[np.int32]
-    lengths: npt.NDArray[np.float64]
     expected: Colours
-    in_role: npt.NDArray[np.bool_]
 
 
 @cache
@@ -73,20 +70,15 @@ def lines_of(size: SymbolSize) -> Lines:
             lines += [((TRACK, f"top of {where}"), index[top, across]), ((SOLID, f"top of {where}"), index[top - 1, across])]
             lines += [((TRACK, f"right of {where}"), index[down, right]), ((SOLID, f"right of {where}"), index[down, right + 1])]
     expected = np.zeros((rows + 2, columns + 2), np.uint8)
-    expected[1:-1, 1:-1] = placement(size).pattern
-    in_role = np.ones(expected.shape, np.bool_)
-    in_role[1:-1, 1:-1] = placement(size).fixed
-    lengths = np.array([len(modules) for _, modules in lines])
-    starts = np.concatenate(([0], np.cumsum(lengths))).astype(np.int32)
+    expected[1:-1, 1:-1] = np.where(placement(size).fixed, placement(size).pattern, 2)
+    starts = np.concatenate(([0], np.cumsum([len(modules) for _, modules in lines]))).astype(np.int32)
     modules = np.concatenate([modules for _, modules in lines])
-    for array in (expected, in_role, modules, starts):
+    for array in (expected, modules, starts):
         array.setflags(write=False)
-    return Lines(
-        tuple(name for name, _ in lines), bar_count, modules, starts, lengths[:, np.newaxis].astype(float), expected, in_role
-    )
+    return Lines(tuple(name for name, _ in lines), bar_count, modules, starts, expected)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class LineGrades:
     """The grade of each line, in the order of Lines; of a clock track and its solid area both carry the pair's.
 
@@ -94,43 +86,39 @@ class LineGrades:
     ratios: transition ratio of each pair. ratio_grades: its grade. grades: the lower of both, for bars the damage grade.
     """
 
-    damage: npt.NDArray[np.float64]
-    ratios: npt.NDArray[np.float64]
-    ratio_grades: npt.NDArray[np.float64]
-    grades: npt.NDArray[np.float64]
+    damage: list[float]
+    ratios: list[float]
+    ratio_grades: list[float]
+    grades: list[float]
 
 
 def line_grades(steps: Steps, colours: Colours, size: SymbolSize, scales: Scales) -> LineGrades:
     """The grades of all lines.
 
-    steps: ((rows + 2) * (columns + 2),) int32, each module's step in its role, 0 where its colour is wrong.
-    colours: the same shape, uint8, 1 where it has the finder's colour as measured at the threshold.
+    steps: ((rows + 2) * (columns + 2),) int32, each module's step by modulation.
+    colours: (2, ...) uint8: 1 where it has the finder's colour as measured at the threshold; 1 where that is wrong for its role.
     """
     lines = lines_of(size)
-    count, top = len(lines.names), scales.steps
-    below, marks = np.empty((count, top + 1), np.int32), np.empty((count, 2), np.int32)
-    lines_below(steps, colours, lines.modules, lines.starts, REGULARITY_WRONG, below, marks)
-    shares = below[:, 1:] / lines.lengths
-    bars = lines.bar_count
-    damage, track = scales["fixed_pattern_damage"], scales["clock_track_damage"]
-    grades = np.empty(count)
-    grades[:bars] = damage.met(shares[:bars], damage.limits).sum(axis=1)
-    met = track.met(shares[bars:], track.limits)
-    regular = np.arange(1, top + 1) <= marks[bars::2, 1:]
-    grades[bars::2] = grades[bars + 1 :: 2] = (met[0::2] & met[1::2] & regular).sum(axis=1)
-    grades /= scales.per_grade
-    ratios = transition_ratio(marks[bars::2, 0], marks[bars + 1 :: 2, 0])
-    ratio = scales["transition_ratio"]
-    ratio_grades = ratio.met(ratios[:, np.newaxis], ratio.limits).sum(axis=1) / scales.per_grade
-    combined = grades.copy()
-    combined[bars:] = np.minimum(grades[bars:], np.repeat(ratio_grades, 2))
-    return LineGrades(grades, ratios, ratio_grades, combined)
+    bars, per_grade = lines.bar_count, scales.per_grade
+    out = np.empty((len(lines.names), 2), np.int32)
+    damage, track, ratio = scales["fixed_pattern_damage"], scales["clock_track_damage"], scales["transition_ratio"]
+    line_steps(steps, colours, lines.modules, lines.starts, bars, damage.bounds, track.bounds, REGULARITY_WRONG, out)
+    found: list[list[int]] = out.tolist()
+    damages = [step / per_grade for step, _ in found[:bars]]
+    grades = damages.copy()
+    ratios, ratio_grades = [], []
+    for (track_step, track_changes), (solid_step, solid_changes) in zip(found[bars::2], found[bars + 1 :: 2], strict=True):
+        both = min(track_step, solid_step) / per_grade
+        ratios.append(transition_ratio(track_changes, solid_changes))
+        ratio_grades.append(ratio.grade(ratios[-1]))
+        damages += [both, both]
+        grades += [min(both, ratio_grades[-1])] * 2
+    return LineGrades(damages, ratios, ratio_grades, grades)
 
 
-def transition_ratio(track: npt.NDArray[np.int32], solid: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+def transition_ratio(track: int, solid: int) -> float:
     """Transitions in the solid area, less one, over those found in the clock track; infinite where the track has none."""
-    stray = np.maximum(0, solid - 1)
-    return np.where(track > 0, stray / np.maximum(track, 1), np.inf)
+    return max(0, solid - 1) / track if track else float("inf")
 
 
 def fixed_pattern_segments(graded: LineGrades, size: SymbolSize, scales: Scales) -> dict[str, float]:
@@ -140,7 +128,7 @@ def fixed_pattern_segments(graded: LineGrades, size: SymbolSize, scales: Scales)
     """
     lines = lines_of(size)
     segments = dict.fromkeys(SEGMENTS, 4.0)
-    for (name, _), grade in zip(lines.names, graded.grades.tolist(), strict=True):
+    for (name, _), grade in zip(lines.names, graded.grades, strict=True):
         if name != SOLID and grade < segments[name]:
             segments[name] = grade
     mean = scales.rounded(sum(segments.values()) / len(segments))

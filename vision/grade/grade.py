@@ -14,7 +14,7 @@ import numpy.typing as npt
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.grade.fixed_pattern import lines_of
 from vision.grade.geometry import Measurement, measure, module_pitch_px
-from vision.grade.levels import Levels, Steps, levels_of, steps_in
+from vision.grade.levels import Levels, levels_of
 from vision.grade.parameters import graded, informative
 from vision.grade.scales import Scales, letter, scales_of
 from vision.grade.scratch import Scratch
@@ -48,18 +48,18 @@ def _warnings(measurement: Measurement, setup: Setup, extra: Sequence[str]) -> t
 
 
 def _maps(
-    levels: Levels, steps: Steps, reading: Reading | None, size: SymbolSize, scales: Scales
+    levels: Levels, measurement: Measurement, reading: Reading | None, size: SymbolSize, setup: Setup, scales: Scales
 ) -> dict[str, npt.NDArray[np.float32]]:
-    shape = levels.modulation.shape
-    wrong = steps.wrong.reshape(shape).astype(np.float32)
+    wrong = levels.colours[1].astype(np.float32)
     if reading is None:
-        wrong[~lines_of(size).in_role] = np.nan
-    return {
-        "reflectance": levels.reflectance.astype(np.float32),
+        wrong[lines_of(size).expected.ravel() == 2] = np.nan
+    maps = {
+        "reflectance": ((measurement.greys - setup.black) / (setup.white - setup.black)).astype(np.float32),
         "modulation": levels.modulation.astype(np.float32),
-        "modulation_level": (steps.level / np.float32(scales.per_grade)).astype(np.float32).reshape(shape),
+        "modulation_level": levels.step / np.float32(scales.per_grade),
         "wrong_colour": wrong,
     }
+    return {name: values.astype(np.float32, copy=False).reshape(measurement.greys.shape) for name, values in maps.items()}
 
 
 def grade(
@@ -103,9 +103,8 @@ def _grade_through(
     """The report through one aperture; asked: the set-up as given, for the formal grade."""
     scales = scales_of(setup.standard, setup.edition)
     measurement = measure(pixels, symbol, setup.aperture_px(module_pitch_px(symbol.grid)), work)
-    levels = levels_of(measurement, symbol.inverted, setup)
-    steps = steps_in(levels, reading, size, scales)
-    parameters, segments = graded(levels, steps, measurement, reading, size, scales)
+    levels = levels_of(measurement, symbol.inverted, reading, size, setup, scales)
+    parameters, segments = graded(levels, measurement, reading, size, scales)
     overall = min(parameter.grade for parameter in parameters.values())
     pitch_px = (measurement.pitch_x_px + measurement.pitch_y_px) / 2.0
     return GradeReport(
@@ -118,6 +117,6 @@ def _grade_through(
         parameters=parameters,
         segments=segments,
         informative=informative(levels, measurement, reading, size),
-        maps=_maps(levels, steps, reading, size, scales),
+        maps=_maps(levels, measurement, reading, size, setup, scales),
         grid=measurement.grid,
     )

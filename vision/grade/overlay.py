@@ -13,12 +13,13 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from kernels.damage import codewords_below
+from kernels.damage import codewords_below, overlay_step
 from vision.decode.placement import placement
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.scales import Scales
 
 Steps = npt.NDArray[np.int32]
+Colours = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,9 +47,10 @@ def codeword_map(size: SymbolSize) -> CodewordMap:
     row, column = np.divmod(modules, size.columns)
     ringed = ((row + 1) * (size.columns + 2) + column + 1).astype(np.int32)
     check = size.check_per_block
-    for array in (blocks, ringed):
+    budget = np.full((size.blocks, 1), float(check - check % 2))
+    for array in (blocks, ringed, budget):
         array.setflags(write=False)
-    return CodewordMap(modules, ringed, blocks, (check,) * size.blocks, np.full((size.blocks, 1), float(check - check % 2)))
+    return CodewordMap(modules, ringed, blocks, (check,) * size.blocks, budget)
 
 
 def unused_share(errors: Sequence[int], check_per_block: Sequence[int]) -> float:
@@ -72,24 +74,24 @@ class Overlay:
     unused: npt.NDArray[np.float64]
 
 
-def overlay(steps: Steps, words: CodewordMap, scales: Scales) -> Overlay:
+def overlay(steps: Steps, colours: Colours, counted: int, words: CodewordMap, scales: Scales) -> Overlay:
     """The overlay of modulation, reflectance margin or cell modulation.
 
     steps: ((rows + 2) * (columns + 2),) int32, the step of each module, ring included.
+    colours: (2, ...) uint8, as measured and whether known to be wrong. counted: 1 takes a wrong colour for step 0, else 0.
     max over g of min(g, U(g)) and the highest g with U(g) >= g are the same number: errors grow with g.
     """
     below = np.empty((len(words.check_per_block), scales.steps + 1), np.int32)
     lowest = np.empty(len(words.ringed), np.int32)
-    codewords_below(steps, words.ringed, words.blocks, below, lowest)
-    errors = below[:, 1:]
-    unused = (1.0 - 2.0 * errors / words.budget).min(axis=0)
-    scale = scales["unused_error_correction"]
-    step = int(np.count_nonzero(scale.met(unused, scale.unrounded)))
-    return Overlay(step / scales.per_grade, lowest, errors, unused)
+    unused = np.empty(scales.steps)
+    codewords_below(steps, colours, counted, words.ringed, words.blocks, below, lowest)
+    step = overlay_step(below, words.budget, scales["unused_error_correction"].unrounded_bounds, unused)
+    return Overlay(step / scales.per_grade, lowest, below[:, 1:], unused)
 
 
-def wrong_codewords(wrong: npt.NDArray[np.bool_], words: CodewordMap) -> tuple[int, ...]:
-    """How many codewords of each block hold a module of the wrong colour; wrong: ((rows + 2) * (columns + 2),) bool."""
+def wrong_codewords(steps: Steps, colours: Colours, words: CodewordMap) -> list[int]:
+    """How many codewords of each block hold a module of the wrong colour; arguments as of `overlay`."""
     below = np.empty((len(words.check_per_block), 2), np.int32)
-    codewords_below((~wrong).astype(np.int32), words.ringed, words.blocks, below, np.empty(len(words.ringed), np.int32))
-    return tuple(below[:, 1].tolist())
+    codewords_below(steps, colours, 2, words.ringed, words.blocks, below, np.empty(len(words.ringed), np.int32))
+    errors: list[int] = below[:, 1].tolist()
+    return errors

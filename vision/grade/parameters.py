@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.fixed_pattern import fixed_pattern_grade, fixed_pattern_segments, line_grades
 from vision.grade.geometry import Measurement, axial_nonuniformity, grid_deviation
-from vision.grade.levels import Levels, Steps
+from vision.grade.levels import Levels
 from vision.grade.overlay import CodewordMap, codeword_map, overlay, unused_share, wrong_codewords
 from vision.grade.scales import Scales
 from vision.types import Parameter, Reading
@@ -23,7 +21,7 @@ class Decoding:
     unused: float
 
 
-def reference_decode(steps: Steps, reading: Reading | None, words: CodewordMap) -> Decoding:
+def reference_decode(levels: Levels, reading: Reading | None, words: CodewordMap) -> Decoding:
     """The strict path's decode (ISO/IEC 15415, reference decode at the global threshold, no erasures).
 
     The codewords that hold a module of the wrong colour at the threshold are the errors. A symbol that was found by a rescue, or
@@ -32,27 +30,27 @@ def reference_decode(steps: Steps, reading: Reading | None, words: CodewordMap) 
     """
     if reading is None:
         return Decoding(False, 0.0)
-    errors = wrong_codewords(steps.wrong, words)
+    errors = wrong_codewords(levels.step, levels.colours, words)
     mendable = all(2 * t <= d - d % 2 for t, d in zip(errors, words.check_per_block, strict=True))
     if reading.rescue or not mendable:
         return Decoding(False, 0.0)
     return Decoding(True, unused_share(errors, words.check_per_block))
 
 
-def _modulations(steps: Steps, reading: Reading | None, words: CodewordMap, scales: Scales) -> dict[str, Parameter]:
+def _modulations(levels: Levels, reading: Reading | None, words: CodewordMap, scales: Scales) -> dict[str, Parameter]:
     """Modulation and reflectance margin, or cell modulation: what was not read has no margin, and in decimals no modulation."""
-    counted = 0.0 if reading is None else overlay(np.where(steps.wrong, np.int32(0), steps.level), words, scales).grade
+    counted = 0.0 if reading is None else overlay(levels.step, levels.colours, 1, words, scales).grade
     if scales.colours_count:
         name = "cell_modulation" if scales.standard == "29158" else "modulation"
         return {name: Parameter(None, counted)}
     return {
-        "modulation": Parameter(None, overlay(steps.level, words, scales).grade),
+        "modulation": Parameter(None, overlay(levels.step, levels.colours, 0, words, scales).grade),
         "reflectance_margin": Parameter(None, counted),
     }
 
 
 def graded(
-    levels: Levels, steps: Steps, measurement: Measurement, reading: Reading | None, size: SymbolSize, scales: Scales
+    levels: Levels, measurement: Measurement, reading: Reading | None, size: SymbolSize, scales: Scales
 ) -> tuple[dict[str, Parameter], dict[str, float]]:
     """The parameters in the order of the standard, and the segments of the fixed pattern."""
 
@@ -60,8 +58,8 @@ def graded(
         return name, Parameter(value, scales[name].grade(value))
 
     words = codeword_map(size)
-    decoding = reference_decode(steps, reading, words)
-    segments = fixed_pattern_segments(line_grades(steps.in_role, steps.colour, size, scales), size, scales)
+    decoding = reference_decode(levels, reading, words)
+    segments = fixed_pattern_segments(line_grades(levels.step, levels.colours, size, scales), size, scales)
     pitch_px = (measurement.pitch_x_px + measurement.pitch_y_px) / 2.0
     direct = scales.standard == "29158"
     made = [("decode", Parameter(float(decoding.decoded), 4.0 * decoding.decoded))]
@@ -69,7 +67,7 @@ def graded(
         made += [parameter("cell_contrast", levels.contrast), parameter("minimum_reflectance", levels.light)]
     else:
         made.append(parameter("symbol_contrast", levels.contrast))
-    made += _modulations(steps, reading, words, scales).items()
+    made += _modulations(levels, reading, words, scales).items()
     if direct:
         worst = min(grade for name, grade in segments.items() if not name.startswith("average"))
         made += [
@@ -94,7 +92,7 @@ def informative(levels: Levels, measurement: Measurement, reading: Reading | Non
     Contrast uniformity: the lowest modulation of a data module, with its row and column, 0-based, finder included. rescued: 1 where
     only a rescue found the symbol, which decode 0 then stands for.
     """
-    modulation = levels.modulation.ravel()
+    modulation = levels.modulation
     data = codeword_map(size).ringed.ravel()
     values = modulation[data]
     lowest = float(values.min())

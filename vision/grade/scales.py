@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import math
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -36,6 +35,7 @@ class Scale:
     points: the table as printed, (limit, grade), best first; exact fractions.
     limits: (4 * per_grade,) float64; limits[k - 1] must be met for step k. A value on a limit meets AT_LEAST and AT_MOST and misses
         BELOW.
+    bounds, unrounded_bounds: the same with the tolerance, so that a value on a bound meets it: what kernels compare with.
     as_limits: the same as plain numbers: one value is graded in 1 us instead of 5.
     unrounded: limits without rounding half up to the step: what the levels of an overlay are compared with (ISO/IEC 15415:2024).
     """
@@ -46,9 +46,13 @@ class Scale:
     limits: npt.NDArray[np.float64]
     unrounded: npt.NDArray[np.float64]
     as_limits: tuple[float, ...] = field(init=False)
+    bounds: npt.NDArray[np.float64] = field(init=False)
+    unrounded_bounds: npt.NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "as_limits", tuple(self.limits.tolist()))
+        object.__setattr__(self, "bounds", self._bounds(self.limits))
+        object.__setattr__(self, "unrounded_bounds", self._bounds(self.unrounded))
 
     def grade(self, value: float) -> float:
         """The grade 0.0 to 4.0 of a value; nan gives 0."""
@@ -66,13 +70,15 @@ class Scale:
             return value <= limit + TOLERANCE
         return value < limit - TOLERANCE
 
-    def met(self, values: npt.ArrayLike, limits: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-        """Whether values meet limits (of this scale), elementwise."""
+    def _bounds(self, limits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if self.sense is Sense.AT_LEAST:
-            return np.asarray(np.greater_equal(values, limits - TOLERANCE))
-        if self.sense is Sense.AT_MOST:
-            return np.asarray(np.less_equal(values, limits + TOLERANCE))
-        return np.asarray(np.less(values, limits - TOLERANCE))
+            bounds = limits - TOLERANCE
+        elif self.sense is Sense.AT_MOST:
+            bounds = limits + TOLERANCE
+        else:
+            bounds = np.nextafter(limits - TOLERANCE, -np.inf)
+        bounds.setflags(write=False)
+        return bounds
 
 
 def _array(limits: list[Fraction]) -> npt.NDArray[np.float64]:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-
 VIEWS = 512
 """Shapes remembered: symbols come in few sizes, but their reference images in many."""
 
