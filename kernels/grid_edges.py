@@ -27,9 +27,13 @@ TERMS = 9
 carry over.
 """
 
-STRAY = 0.5
-"""Half ranges by which a module may miss its fitted level; its weight falls to 0 there (Tukey's biweight): a faint module's edges
-cross the half level off their place."""
+STRAY = 0.6
+"""Half ranges by which a module may miss its fitted level; its weight falls to 0 there (Tukey's biweight): what differs that
+much is more likely half a module of a stain."""
+
+FAINT = 0.12
+"""Half ranges from which what the fit misses of a module counts as its own level: what growth leaves of it must not (print growth
+came out 0.05 X off with all of it)."""
 
 DELTA = 0.2
 """Modules before and behind a grid line at which the picture is looked at: both on the slope of an edge that is off by 0.2."""
@@ -55,8 +59,9 @@ def centre_values(reference: Singles, left: int, top: int, extended: Floats, cen
     """Fills x, y and the reference image's value at each module's centre; gives the number of modules.
 
     reference: (h, w) float32 at image position left, top. extended: (rows + 3, columns + 3, 2) float64 corners, ring included.
-    centres: (rows + 4, columns + 4, 5) float64: module (row, column) stands at [row + 2, column + 2], its quiet-zone ring
-    around it and one more ring for what lies beyond; x, y, value, colour (1 light, -1 dark), weight.
+    centres: (rows + 4, columns + 4, 6) float64: module (row, column) stands at [row + 2, column + 2], its quiet-zone ring
+    around it and one more ring for what lies beyond; x, y, value, colour (1 light, -1 dark), weight, how far its own level is
+    off the fit.
     """
     rows, columns = centres.shape[0] - 2, centres.shape[1] - 2
     for r in range(rows):
@@ -118,13 +123,19 @@ def level_terms(centres: Floats, r: int, c: int, terms: Floats) -> None:
 
 
 @helper
-def stray_weight(levels: Floats, terms: Floats) -> float:
-    """1 where the levels explain a module's value, 0 where they miss it by STRAY half ranges."""
+def stray_of(levels: Floats, terms: Floats) -> float:
+    """By how much the levels miss a module's value."""
     stray = terms[9]
     for k in range(TERMS):
         stray -= levels[k] * terms[k]
-    stray /= STRAY * max(abs(levels[3]), 1e-9)
-    weight = max(0.0, 1.0 - stray * stray)
+    return float(stray)
+
+
+@helper
+def weight_of(stray: float, levels: Floats) -> float:
+    """1 where the levels explain a module's value, 0 where they miss it by STRAY half ranges."""
+    share = stray / (STRAY * max(abs(levels[3]), 1e-9))
+    weight = max(0.0, 1.0 - share * share)
     return float(weight * weight)
 
 
@@ -143,7 +154,7 @@ def fit_levels(centres: Floats, weighted: int, levels: Floats) -> float:
     for r in range(1, rows + 1):
         for c in range(1, columns + 1):
             level_terms(centres, r, c, terms)
-            weight = stray_weight(levels, terms) if weighted == 1 else 1.0
+            weight = weight_of(stray_of(levels, terms), levels) if weighted == 1 else 1.0
             for i in range(TERMS):
                 share = weight * terms[i]
                 # All of them, not from i on: a count known beforehand takes the vector loop (25 us instead of 45).
@@ -155,7 +166,10 @@ def fit_levels(centres: Floats, weighted: int, levels: Floats) -> float:
     for r in range(1, rows + 1):
         for c in range(1, columns + 1):
             level_terms(centres, r, c, terms)
-            centres[r, c, 4] = stray_weight(levels, terms)
+            stray = stray_of(levels, terms)
+            centres[r, c, 4] = weight_of(stray, levels)
+            share = stray / (FAINT * max(abs(levels[3]), 1e-9))
+            centres[r, c, 5] = stray * (share * share / (share * share + 1.0))
     for r in range(1, rows + 1):
         for c in range(1, columns + 1):
             u, v = 2.0 * (c - 1) / (columns - 1) - 1.0, 2.0 * (r - 1) / (rows - 1) - 1.0
@@ -213,8 +227,11 @@ def module_edges(
                 if colour == centres[rb, cb, 3] or weight == 0.0:
                     continue
                 u, v = (ca + cb - 2) / (columns + 1.0) - 1.0, (ra + rb - 2) / (rows + 1.0) - 1.0
-                half = levels[0] + u * levels[1] + v * levels[2]
-                local = max((levels[3] + u * levels[4] + v * levels[5]) / levels[3], 0.1) * levels[3]
+                # The half level of these two: a module fainter than the fit has its edge where its own level is halved.
+                before, behind = centres[ra, ca, 5], centres[rb, cb, 5]
+                half = levels[0] + u * levels[1] + v * levels[2] + (before + behind) / 2
+                local = levels[3] + u * levels[4] + v * levels[5] + colour * (before - behind) / 2
+                local = max(local / levels[3], 0.1) * levels[3]
                 ux, uy = centres[rb, cb, 0] - centres[ra, ca, 0], centres[rb, cb, 1] - centres[ra, ca, 1]
                 sign = colour * polarity
                 grown = sign * growth[direction] / 2

@@ -116,7 +116,7 @@ def test_levels_and_edges_against_the_twin(inverted: bool, angle_deg: float) -> 
     image = np.ascontiguousarray(drawn.build().astype(np.float32) * aperture.UNITS)
     extended = np.zeros((13, 13, 2))
     grid_lines.extend_grid(np.ascontiguousarray(drawn.grid() + np.array([0.6, -0.4])), extended)
-    centres, levels = np.zeros((14, 14, 5)), np.zeros(grid_edges.TERMS)
+    centres, levels = np.zeros((14, 14, 6)), np.zeros(grid_edges.TERMS)
     assert grid_edges.centre_values(image, 0, 0, extended, centres) == 144
     value = centres[1:-1, 1:-1, 2].copy()
     middle = (extended[1:, 1:] + extended[:-1, 1:] + extended[1:, :-1] + extended[:-1, :-1]) / 4
@@ -129,12 +129,14 @@ def test_levels_and_edges_against_the_twin(inverted: bool, angle_deg: float) -> 
         part = value[max(0, r - near) : r + near + 1, max(0, c - near) : c + near + 1]
         assert colour[r, c] == (-1.0 if value[r, c] < (part.min() + part.max()) / 2 else 1.0)
     beyond = -1.0 if inverted else 1.0
-    expected, weight = plain_edges.levels(value, colour, beyond, grid_edges.STRAY, grid_edges.RIDGE)
+    expected, weight, missed = plain_edges.levels(value, colour, beyond, grid_edges.STRAY, grid_edges.FAINT, grid_edges.RIDGE)
     assert grid_edges.fit_levels(centres, 0, levels) == levels[3]
     np.testing.assert_allclose(levels, expected, rtol=1e-7, atol=1e-3)
     np.testing.assert_allclose(centres[1:-1, 1:-1, 4], weight, atol=1e-9)
     colour = centres[1:-1, 1:-1, 3].copy()
-    expected, weight = plain_edges.levels(value, colour, beyond, grid_edges.STRAY, grid_edges.RIDGE, weight)
+    expected, weight, missed = plain_edges.levels(
+        value, colour, beyond, grid_edges.STRAY, grid_edges.FAINT, grid_edges.RIDGE, weight
+    )
     grid_edges.fit_levels(centres, 1, levels)
     np.testing.assert_allclose(levels, expected, rtol=1e-7, atol=1e-3)
     assert weight.min() < 0.5 < np.median(weight)
@@ -142,7 +144,7 @@ def test_levels_and_edges_against_the_twin(inverted: bool, angle_deg: float) -> 
     growth = np.array([0.04, -0.03])
     found = grid_edges.module_edges(image, 0, 0, extended, int(inverted), centres, levels, growth, across, down)
     assert found == (~np.isnan(across[..., 0])).sum() + (~np.isnan(down[..., 0])).sum() > 60
-    twin = plain_edges.edges(image, extended, inverted, value, levels, weight, grid_edges.DELTA, (0.04, -0.03))
+    twin = plain_edges.edges(image, extended, inverted, value, levels, weight, missed, grid_edges.DELTA, (0.04, -0.03))
     seen = {}
     for name, edges in (("across", across), ("down", down)):
         for line, place in zip(*np.nonzero(~np.isnan(edges[..., 0])), strict=True):

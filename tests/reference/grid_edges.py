@@ -17,9 +17,9 @@ def value_at(image: Floats, x: float, y: float) -> float:
 
 
 def levels(
-    value: Floats, colour: Floats, beyond: float, stray: float, ridge: float, weight: Floats | None = None
-) -> tuple[Floats, Floats]:
-    """Least squares of each module's value on what it is made of, and how well that explains it (1 to 0).
+    value: Floats, colour: Floats, beyond: float, stray: float, faint: float, ridge: float, weight: Floats | None = None
+) -> tuple[Floats, Floats, Floats]:
+    """Least squares of each module's value on what it is made of, how well that explains it (1 to 0), what it misses.
 
     value, colour (1 light, -1 dark): (rows + 2, columns + 2). Terms: half level and its run, half range and its run, sides,
     diagonals and unequal pairs, the last three as far as they differ from a plane patch of the module's colour.
@@ -33,8 +33,9 @@ def levels(
     made = np.stack([term.ravel() for term in terms], axis=1)
     w = np.ones(value.size) if weight is None else weight.ravel()
     found = np.linalg.solve(made.T @ (made * w[:, np.newaxis]) + ridge * np.eye(9), made.T @ (w * value.ravel()))
-    missed = (value.ravel() - made @ found) / (stray * found[3])
-    return found, (np.clip(1 - missed**2, 0, None) ** 2).reshape(value.shape)
+    missed = (value.ravel() - made @ found).reshape(value.shape)
+    share = (missed / (faint * found[3])) ** 2
+    return found, np.clip(1 - (missed / (stray * found[3])) ** 2, 0, None) ** 2, missed * share / (share + 1)
 
 
 def edges(
@@ -44,12 +45,13 @@ def edges(
     value: Floats,
     level: Floats,
     weight: Floats,
+    missed: Floats,
     delta: float,
     growth: tuple[float, float],
 ) -> dict[tuple[str, int, int], tuple[float, float, float]]:
     """Offset from the grid line, in modules, sign and weight of each edge, by ("across" or "down", line, place).
 
-    value: (rows + 2, columns + 2), the image at the modules' centres. level: (9,) as of `levels`. weight: of each module.
+    value: (rows + 2, columns + 2), the image at the modules' centres. level: (9,) as of `levels`. weight, missed: of each module.
     """
     middle = (extended[:-1, :-1] + extended[1:, :-1] + extended[:-1, 1:] + extended[1:, 1:]) / 4
     rows, columns = middle.shape[:2]
@@ -72,8 +74,10 @@ def edges(
                 axis = middle[r + dr, c + dc] - middle[r, c]
                 at = (extended[r + dr, c + dc] + extended[r + 1, c + 1]) / 2 + sign * wide / 2 * axis
                 before, behind = value_at(image, *(at - delta * axis)), value_at(image, *(at + delta * axis))
-                local = (span[r, c] + span[r + dr, c + dc]) / 2
-                response = colour[r, c] * ((before + behind) / 2 - (half[r, c] + half[r + dr, c + dc]) / 2) / local
+                # The model's half levels and spans, and half of what it misses of either module.
+                local = (span[r, c] + span[r + dr, c + dc] + colour[r, c] * (missed[r, c] - missed[r + dr, c + dc])) / 2
+                level_between = (half[r, c] + half[r + dr, c + dc] + missed[r, c] + missed[r + dr, c + dc]) / 2
+                response = colour[r, c] * ((before + behind) / 2 - level_between) / local
                 raw[name, line, place] = response, sign, w, colour[r, c] * (before - behind) / local
         slope = sum(w * rise for _, _, w, rise in raw.values()) / sum(w for _, _, w, _ in raw.values()) / (2 * delta)
         found.update({key: (response / slope + sign * wide / 2, sign, w) for key, (response, sign, w, _) in raw.items()})

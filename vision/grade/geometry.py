@@ -120,7 +120,7 @@ def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tupl
     grid = np.array(symbol.grid, np.float64, order="C")
     moved = np.empty_like(grid)
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
-    centres = work.array("centres", (rows + 4, columns + 4, 5), np.float64)
+    centres = work.array("centres", (rows + 4, columns + 4, 6), np.float64)
     levels = np.zeros(TERMS)
     growth = [0.0, 0.0]
     lines = (("across", columns + 1, rows), ("down", rows + 1, columns))
