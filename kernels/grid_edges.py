@@ -27,11 +27,11 @@ TERMS = 9
 carry over.
 """
 
-STRAY = 0.6
+STRAY = 0.5
 """Half ranges by which a module may miss its fitted level; its weight falls to 0 there (Tukey's biweight): what differs that
 much is more likely half a module of a stain."""
 
-FAINT = 0.12
+FAINT = 0.07
 """Half ranges from which what the fit misses of a module counts as its own level: what growth leaves of it must not (print growth
 came out 0.05 X off with all of it)."""
 
