@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
@@ -66,12 +67,12 @@ def main() -> None:
 
         measured = {
             "floor": microseconds(floor_of(frame, 6.4, round(pixel_count**0.5))),
-            "full grade": microseconds(lambda: grade(frame, symbol, reading, setup, work.grading)),  # noqa: B023
-            "locate + decode": microseconds(lambda: decode(frame, search, work)),  # noqa: B023
+            "full grade": microseconds(partial(grade, frame, symbol, reading, setup, work.grading)),
+            "locate + decode": microseconds(partial(decode, frame, search, work)),
             "locate + decode + grade": microseconds(whole),
             "zxing-cpp default decode": microseconds(
-                lambda: zxingcpp.read_barcodes(frame, formats=zxingcpp.BarcodeFormat.DataMatrix)
-            ),  # noqa: B023
+                partial(zxingcpp.read_barcodes, frame, formats=zxingcpp.BarcodeFormat.DataMatrix)
+            ),
         }
         for name, took in measured.items():
             median, p99 = np.quantile(took, [0.5, 0.99])
