@@ -10,8 +10,12 @@ import pytest
 from kernels import aperture, grid_edges, grid_lines
 from tests.grade.known_symbols import reading, symbol
 from tests.grade.symbol_renderer import Picture, matrix, picture
+from vision.decode.symbol_sizes import size_of
 from vision.grade.geometry import measure
 from vision.grade.grade import grade
+from vision.grade.levels import levels_of
+from vision.grade.parameters import graded
+from vision.grade.scales import scales_of
 from vision.grade.scratch import Scratch
 from vision.grade.setup import Setup
 
@@ -36,7 +40,7 @@ def test_measurement_of_a_24x24(benchmark: Any, drawn: Picture) -> None:
 def test_reference_image(benchmark: Any, drawn: Picture) -> None:
     pixels = drawn.build()
     size = 2 * aperture.aperture_half_px(6.4, 1) + 1
-    weights = np.zeros((1, 1, size, size), np.float32)
+    weights = np.zeros((1, 1, size, size), np.int32)
     aperture.aperture_weights(6.4, weights, np.zeros(size * size))
     height, width = pixels.shape
     spans = np.tile(np.array([0, width], np.int64), (height, 1))
@@ -47,14 +51,50 @@ def test_reference_image(benchmark: Any, drawn: Picture) -> None:
 def test_aperture_weights(benchmark: Any) -> None:
     size = 2 * aperture.aperture_half_px(6.4, 4) + 1
     assert (
-        benchmark(aperture.aperture_weights, 6.4, np.zeros((4, 4, size, size), np.float32), np.zeros(size * size)) == aperture.UNITS
+        benchmark(aperture.aperture_weights, 6.4, np.zeros((4, 4, size, size), np.int32), np.zeros(size * size)) == aperture.UNITS
     )
 
 
-def test_module_edges(benchmark: Any, drawn: Picture) -> None:
+def fitted(drawn: Picture) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Picture, ringed grid, centres and levels as the grader has them before it looks for edges."""
     image = np.ascontiguousarray(drawn.build().astype(np.float32) * aperture.UNITS)
-    extended = np.zeros((27, 27, 2))
+    extended, centres, levels = np.zeros((27, 27, 2)), np.zeros((28, 28, 6)), np.zeros(grid_edges.TERMS)
     grid_lines.extend_grid(drawn.grid(), extended)
-    across, down = np.zeros((25, 24, 5)), np.zeros((25, 24, 5))
-    scratch = np.zeros((26, 26, 3)), np.zeros((26, 26, 3))
-    assert benchmark(grid_edges.module_edges, image, 0, 0, extended, 0, *scratch, across, down) > 500
+    grid_edges.centre_values(image, 0, 0, extended, centres)
+    grid_edges.local_colours(centres, np.zeros((26, 26, 2)), 0)
+    grid_edges.fit_levels(centres, 0, levels)
+    return image, extended, centres, levels
+
+
+def test_fit_levels(benchmark: Any, drawn: Picture) -> None:
+    _, _, centres, levels = fitted(drawn)
+    assert benchmark(grid_edges.fit_levels, centres, 1, levels) > 0
+
+
+def test_module_edges(benchmark: Any, drawn: Picture) -> None:
+    image, extended, centres, levels = fitted(drawn)
+    across, down = np.zeros((25, 24, 7)), np.zeros((25, 24, 7))
+    assert benchmark(grid_edges.module_edges, image, 0, 0, extended, 0, centres, levels, np.zeros(2), across, down) > 500
+
+
+def test_line_offsets(benchmark: Any, drawn: Picture) -> None:
+    image, extended, centres, levels = fitted(drawn)
+    across, down = np.zeros((25, 24, 7)), np.zeros((25, 24, 7))
+    grid_edges.module_edges(image, 0, 0, extended, 0, centres, levels, np.zeros(2), across, down)
+    shifts, out = np.zeros(grid_lines.SHIFTS), np.zeros((25, 25))
+    grid_lines.edge_shifts(across, 1, shifts)
+    scratch = np.zeros((2, 24)), np.zeros((5, 25, 25)), np.zeros((9, 25))
+    assert benchmark(grid_lines.line_offsets, across, shifts, 1, *scratch, out) == 0
+
+
+def test_pattern_grades(benchmark: Any, drawn: Picture) -> None:
+    size, setup = size_of(24, 24), Setup()
+    assert size is not None
+    scales, read = scales_of(setup.standard, setup.edition), reading(drawn.dark)
+    measured = measure(drawn.build(), symbol(drawn), 6.4, Scratch())
+
+    def rest() -> float:
+        levels = levels_of(measured, False, read, size, setup, scales)
+        return graded(levels, measured, read, size, scales)[0]["modulation"].grade
+
+    assert benchmark(rest) == 4.0

@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import array, f32, f64, helper, i64, kernel, pixels, tuple_of
+from kernels._jit import array, f32, f64, helper, i32, i64, kernel, pixels, tuple_of
 
 Bytes = npt.NDArray[np.uint8]
 Singles = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
+Weights = npt.NDArray[np.int32]
 Integers = npt.NDArray[np.int64]
 
 UNITS = 65536
@@ -30,20 +31,22 @@ def aperture_half_px(diameter_px: float, phases: int) -> int:
     return max(1, int(np.ceil(reach)))
 
 
-@kernel(i64(f64, array(f32, 4), array(f64, 1)))
-def aperture_weights(diameter_px: float, weights: Singles, area: Floats) -> int:
+@kernel(i64(f64, array(i32, 4), array(f64, 1)))
+def aperture_weights(diameter_px: float, weights: Weights, area: Floats) -> int:
     """Fills the weights of a round aperture whose rim pixels count by the area that it covers; gives the sum of each (65536).
 
-    weights: (phases, phases, k, k) float32, k odd; [py, px] is for a centre (p + 0.5) / phases - 0.5 pixels beyond a pixel centre.
+    weights: (phases, phases, k, k) int32, k odd; [py, px] is for a centre (p + 0.5) / phases - 0.5 pixels beyond a pixel centre.
     area: (k * k,) float64 scratch.
     """
     phases = weights.shape[0]
     size = weights.shape[2]
     half = size // 2
     radius = diameter_px / 2
-    for py in range(phases):
+    # A centre on the other side of the pixel mirrors the weights: one quarter of the centres is worked out.
+    near = (phases + 1) // 2
+    for py in range(near):
         dy = (py + 0.5) / phases - 0.5
-        for px in range(phases):
+        for px in range(near):
             dx = (px + 0.5) / phases - 0.5
             total = 0.0
             area[:] = 0.0
@@ -64,44 +67,55 @@ def aperture_weights(diameter_px: float, weights: Singles, area: Floats) -> int:
             for i in range(size):
                 for j in range(size):
                     units = int(np.floor(area[i * size + j] / total * UNITS + 0.5))
-                    weights[py, px, i, j] = f32(units)
+                    weights[py, px, i, j] = units
                     rest_units -= units
-            weights[py, px, half, half] += f32(rest_units)
+            weights[py, px, half, half] += rest_units
+    for py in range(phases):
+        my = min(py, phases - 1 - py)
+        for px in range(phases):
+            mx = min(px, phases - 1 - px)
+            if my == py and mx == px:
+                continue
+            for i in range(size):
+                mi = i if my == py else size - 1 - i
+                for j in range(size):
+                    mj = j if mx == px else size - 1 - j
+                    weights[py, px, i, j] = weights[my, mx, mi, mj]
     return UNITS
 
 
-@kernel(i64(array(f64, 2), i64, array(i64, 2)))
-def polygon_spans(polygon: Floats, top: int, spans: Integers) -> int:
+@kernel(i64(array(f64, 2), i64, i64, i64, array(i64, 2)))
+def polygon_spans(polygon: Floats, top: int, least: int, most: int, spans: Integers) -> int:
     """Fills the columns [first, end) of each image row whose pixel centres lie in a polygon; gives their count.
 
     polygon: (n, 2) float64 x, y in pixels, closed; a row's span is from its leftmost to its rightmost crossing.
-    top: image row of spans[0]. spans: (rows, 2) int64; empty rows get (0, 0).
+    top: image row of spans[0]. least, most: columns are cut to [least, most). spans: (rows, 2) int64; empty rows have end <= first.
     """
+    rows, points = spans.shape[0], polygon.shape[0]
+    low, high = np.full(rows, np.inf), np.full(rows, -np.inf)
+    for k in range(points):
+        following = k + 1 if k + 1 < points else 0
+        x0, y0, x1, y1 = polygon[k, 0], polygon[k, 1], polygon[following, 0], polygon[following, 1]
+        if y0 > y1:
+            x0, y0, x1, y1 = x1, y1, x0, y0
+        slope = (x1 - x0) / (y1 - y0) if y1 > y0 else 0.0
+        first = int(min(max(np.ceil(y0 - top), 0.0), float(rows)))
+        end = int(min(max(np.floor(y1 - top) + 1.0, 0.0), float(rows)))
+        for row in range(first, end):
+            x = x0 + (top + row - y0) * slope
+            low[row] = min(low[row], x)
+            high[row] = max(high[row], x)
+            if y1 == y0:
+                low[row] = min(low[row], x1)
+                high[row] = max(high[row], x1)
     count = 0
-    points = polygon.shape[0]
-    for row in range(spans.shape[0]):
-        y = float(top + row)
-        low = np.inf
-        high = -np.inf
-        for k in range(points):
-            x0, y0 = polygon[k, 0], polygon[k, 1]
-            following = k + 1 if k + 1 < points else 0
-            x1, y1 = polygon[following, 0], polygon[following, 1]
-            if (y0 < y and y1 < y) or (y0 > y and y1 > y):
-                continue
-            if y0 == y1:
-                low = min(low, x0, x1)
-                high = max(high, x0, x1)
-            else:
-                x = x0 + (y - y0) / (y1 - y0) * (x1 - x0)
-                low = min(low, x)
-                high = max(high, x)
-        if high < low:
-            spans[row, 0] = 0
-            spans[row, 1] = 0
+    for row in range(rows):
+        if high[row] < low[row]:
+            spans[row, 0] = least
+            spans[row, 1] = least
             continue
-        spans[row, 0] = int(np.ceil(low - 1e-9))
-        spans[row, 1] = int(np.floor(high + 1e-9)) + 1
+        spans[row, 0] = int(min(max(np.ceil(low[row] - 1e-9), float(least)), float(most)))
+        spans[row, 1] = int(min(max(np.floor(high[row] + 1e-9) + 1.0, float(least)), float(most)))
         count += spans[row, 1] - spans[row, 0]
     return count
 
@@ -122,8 +136,8 @@ def fill_row(image: Bytes, y: int, first: int, into: Singles) -> None:
         inner[k] = f32(inside[k])
 
 
-@kernel(i64(pixels, array(f32, 4), i64, i64, array(i64, 2), array(f32, 2), array(f32, 2)))
-def reference_image(image: Bytes, weights: Singles, left: int, top: int, spans: Integers, rows: Singles, reference: Singles) -> int:
+@kernel(i64(pixels, array(i32, 4), i64, i64, array(i64, 2), array(f32, 2), array(f32, 2)))
+def reference_image(image: Bytes, weights: Weights, left: int, top: int, spans: Integers, rows: Singles, reference: Singles) -> int:
     """Fills the reference grey-scale image (ISO/IEC 15415): the mean over the aperture at each pixel of the spans.
 
     image: (height, width) uint8; beyond its rim the nearest pixel counts.
@@ -153,7 +167,7 @@ def reference_image(image: Bytes, weights: Singles, left: int, top: int, spans: 
         out[:] = f32(0)
         for d in range(half + 1):
             for e in range(half + 1):
-                weight = weights[0, 0, half + d, half + e]
+                weight = f32(weights[0, 0, half + d, half + e])
                 if weight == 0:
                     continue
                 before = rows[d, half - e : half - e + length]
@@ -172,28 +186,36 @@ def reference_image(image: Bytes, weights: Singles, left: int, top: int, spans: 
 def area_extremes(reference: Singles, left: int, top: int, filled: Integers, area: Integers, area_top: int) -> tuple[float, float]:
     """Gives the lowest and highest value, in units, of the reference image in the inspection area ((0, 0) where they do not meet).
 
-    reference: (h, w) float32 at image position left, top; filled: (h, 2) int64, the columns of it that are valid.
+    reference: (h, w) float32, not negative, at image position left, top; filled: (h, 2) int64, the columns of it that are valid.
     area: (n, 2) int64, columns of the inspection area in image row area_top + n.
     """
-    low = np.inf
-    high = -np.inf
+    # Values that are not negative lie in the order of their bits: whole numbers take the vector loop (5 us instead of 47).
+    bits = reference.view(np.int32)
+    low = np.int32(2147483647)
+    high = np.int32(-1)
     for n in range(area.shape[0]):
         row = area_top + n - top
         if row < 0 or row >= filled.shape[0]:
             continue
         first = max(area[n, 0], filled[row, 0])
         end = min(area[n, 1], filled[row, 1])
-        for x in range(first - left, end - left):
-            value = f64(reference[row, x])
-            low = min(low, value)
-            high = max(high, value)
+        if end <= first:
+            continue
+        line = bits[row, first - left : end - left]
+        for x in range(line.shape[0]):
+            low = min(low, line[x])
+            high = max(high, line[x])
     if high < low:
         return 0.0, 0.0
-    return low, high
+    found = np.empty(2, np.int32)
+    found[0] = low
+    found[1] = high
+    values = found.view(np.float32)
+    return f64(values[0]), f64(values[1])
 
 
 @helper
-def through_aperture(image: Bytes, weights: Singles, x: float, y: float) -> float:
+def through_aperture(image: Bytes, weights: Weights, x: float, y: float) -> float:
     """Mean over the aperture, in units, centred at x, y (to 1 / phases of a pixel)."""
     height, width = image.shape
     phases = weights.shape[0]
@@ -206,25 +228,28 @@ def through_aperture(image: Bytes, weights: Singles, x: float, y: float) -> floa
     row = int(np.floor(y + 0.5))
     px = min(int((x - column + 0.5) * phases), phases - 1)
     py = min(int((y - row + 0.5) * phases), phases - 1)
-    total = 0.0
+    # Whole numbers, so that no addition waits for the one before (18 us instead of 50 for 26x26 modules of 8 pixels).
+    total = 0
     if column - half >= 0 and row - half >= 0 and column + half < width and row + half < height:
         for i in range(size):
+            line = image[row - half + i, column - half : column + half + 1]
+            weight = weights[py, px, i]
             for j in range(size):
-                total += f64(weights[py, px, i, j]) * f64(image[row - half + i, column - half + j])
+                total += i64(weight[j]) * i64(line[j])
     else:
         for i in range(size):
             yy = min(max(row - half + i, 0), height - 1)
             for j in range(size):
                 xx = min(max(column - half + j, 0), width - 1)
-                total += f64(weights[py, px, i, j]) * f64(image[yy, xx])
-    return total
+                total += i64(weights[py, px, i, j]) * i64(image[yy, xx])
+    return float(total)
 
 
-@kernel(i64(pixels, array(f32, 4), array(f64, 3), array(f64, 2)))
-def module_greys(image: Bytes, weights: Singles, grid: Floats, greys: Floats) -> int:
+@kernel(i64(pixels, array(i32, 4), array(f64, 3), array(f64, 2)))
+def module_greys(image: Bytes, weights: Weights, grid: Floats, greys: Floats) -> int:
     """Fills the mean grey over the aperture at the centre of each module (nan outside the image); gives how many lie outside.
 
-    weights: (phases, phases, k, k) float32. grid: (rows + 1, columns + 1, 2) float64 corners of the modules, x and y in pixels.
+    weights: (phases, phases, k, k) int32. grid: (rows + 1, columns + 1, 2) float64 corners of the modules, x and y in pixels.
     greys: (rows, columns) float64, grey levels.
     """
     outside = 0

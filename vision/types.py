@@ -224,7 +224,14 @@ class Parameter:
 class GradeReport:
     """The grade of one symbol, under one edition; names as in the contract (`vision inspect --json`).
 
-    maps: per-module arrays kept for reports, (rows + 2, columns + 2) with the quiet-zone ring: "reflectance", "modulation".
+    segments: the five segments of the fixed pattern, `average_value` and `average`.
+    maps: arrays kept for reports, (rows + 2, columns + 2) float32 with the quiet-zone ring: "reflectance"; "modulation" (cell
+        modulation in 29158), nan and 0 outside the frame; "modulation_level", the grade of each module by modulation alone;
+        "wrong_colour", 1 where the colour at the threshold is wrong for the module's role or after error correction, 0 where
+        right, nan where it is not known (data of a symbol that was not decoded).
+    grid: (rows + 1, columns + 1, 2) float64, x and y in pixels of the measured intersections; None where nothing was measured.
+
+    Overlay tables and the damaged modules of each segment are worked out from these by `vision.grade.details.details`.
     """
 
     standard: str
@@ -237,6 +244,7 @@ class GradeReport:
     segments: Mapping[str, float]
     informative: Mapping[str, float | None]
     maps: Mapping[str, npt.NDArray[np.float32]] = field(default_factory=dict)
+    grid: npt.NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ import numpy.typing as npt
 
 from tests.grade.symbol_renderer import Matrix, Picture
 from vision.decode.symbol_sizes import SymbolSize, size_of
+from vision.grade.fixed_pattern import fixed_pattern_segments, line_grades, lines_of
+from vision.grade.overlay import CodewordMap, overlay
+from vision.grade.scales import Scales
 from vision.types import CodewordCounts, Reading, Symbol
 
 Floats = npt.NDArray[np.float64]
@@ -16,6 +19,27 @@ def size(rows: int, columns: int) -> SymbolSize:
     found = size_of(rows, columns)
     assert found is not None, f"{rows}x{columns} is no symbol size"
     return found
+
+
+def segments_of(
+    levels: npt.NDArray[np.generic], colour: npt.NDArray[np.generic], symbol_size: SymbolSize, scales: Scales
+) -> dict[str, float]:
+    """The segments from each module's grade by modulation and its colour, (rows + 2, columns + 2)."""
+    steps = np.rint(levels * scales.per_grade).astype(np.int32).ravel()
+    return fixed_pattern_segments(line_grades(steps, colours_of(colour, symbol_size), symbol_size, scales), symbol_size, scales)
+
+
+def colours_of(colour: npt.NDArray[np.generic], symbol_size: SymbolSize) -> npt.NDArray[np.uint8]:
+    """(2, n) uint8: the colours as measured, and where they are wrong for their role."""
+    expected = lines_of(symbol_size).expected.ravel()
+    flat = colour.astype(np.uint8).ravel()
+    return np.stack((flat, (expected < 2) & (flat != expected))).astype(np.uint8)
+
+
+def overlay_grade(grades: Floats, words: CodewordMap, scales: Scales) -> float:
+    """The overlay's grade from each module's, (rows, columns)."""
+    steps = np.rint(np.pad(grades, 1) * scales.per_grade).astype(np.int32).ravel()
+    return overlay(steps, np.zeros((2, steps.size), np.uint8), 0, words, scales).grade
 
 
 def reading(bits: Matrix, corrected: tuple[int, ...] = ()) -> Reading:

@@ -90,6 +90,11 @@ class Picture:
         return self.place(u, v)
 
     def build(self) -> npt.NDArray[np.uint8]:
+        """The picture as a camera of 8 bits gives it."""
+        return np.clip(np.floor(self.exact() + 0.5), 0, 255).astype(np.uint8)
+
+    def exact(self) -> Floats:
+        """The picture before it is rounded to grey levels."""
         rows, columns = self.dark.shape
         side, axes, centre = self._frame()
         offsets = (np.arange(self.samples) + 0.5) / self.samples - 0.5
@@ -108,7 +113,7 @@ class Picture:
             picture = gaussian(picture, self.blur_px)
         if self.noise > 0:
             picture += np.random.default_rng(self.seed).normal(0.0, self.noise, picture.shape)
-        return np.clip(np.floor(picture + 0.5), 0, 255).astype(np.uint8)
+        return picture
 
     def _grey(self, u: Floats, v: Floats) -> Floats:
         if self.warp is not None:

@@ -9,7 +9,8 @@ import pytest
 
 from tests.grade.known_symbols import printed_grid, reading, size, symbol, true_grid_nonuniformity
 from tests.grade.symbol_renderer import Picture, matrix, picture
-from vision.grade.grade import grade, overall_of_images
+from vision.grade.grade import grade
+from vision.grade.images import overall_of_images
 from vision.grade.overlay import codeword_map
 from vision.grade.scratch import Scratch
 from vision.grade.setup import Setup
@@ -165,7 +166,8 @@ def test_the_report_has_the_names_of_the_contract() -> None:
         "reflectance_max",
         "reflectance_min",
     } <= set(report.informative)
-    assert {name: array.shape for name, array in report.maps.items()} == {"reflectance": (26, 26), "modulation": (26, 26)}
+    names = ("reflectance", "modulation", "modulation_level", "wrong_colour")
+    assert {name: array.shape for name, array in report.maps.items()} == dict.fromkeys(names, (26, 26))
 
 
 @pytest.mark.parametrize("rows_columns", [(24, 24), (16, 48)])
@@ -312,7 +314,7 @@ def test_a_blank_picture_is_graded_zero(grey: int) -> None:
 def test_low_resolution_is_reported_and_graded() -> None:
     drawn = picture(matrix((24, 24)), px_per_module=(4.5, 4.5))
     report = grade(drawn.build(), symbol(drawn), reading(drawn.dark), Setup(), warnings=("lossy_image",))
-    assert report.warnings == ("lossy_image", "uncalibrated", "low_resolution")
+    assert report.warnings == ("lossy_image", "uncalibrated", "low_resolution", "very_low_resolution")
     assert report.overall > 0.0
 
 

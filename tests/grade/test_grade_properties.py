@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.grade.known_symbols import reading, symbol
+from tests.grade.known_symbols import overlay_grade, reading, segments_of, symbol
 from tests.grade.symbol_renderer import matrix, picture
 from vision.decode.placement import placement
 from vision.decode.symbol_sizes import SIZES
-from vision.grade.fixed_pattern import fixed_pattern_grade, fixed_pattern_segments
+from vision.grade.fixed_pattern import fixed_pattern_grade
 from vision.grade.grade import grade
-from vision.grade.overlay import codeword_map, overlay_grade
+from vision.grade.overlay import codeword_map
 from vision.grade.scales import scales_of
 from vision.grade.setup import Setup
 
@@ -67,8 +67,8 @@ def test_fainter_modules_never_raise_fixed_pattern_damage(size: object, seed: in
     colour[1:-1, 1:-1] = placement(size).pattern == 1  # type: ignore[arg-type]
     levels = random.choice([4.0, 4.0, 4.0, 4.0, 3.0, 1.0], colour.shape)
     fainter = np.where(random.random(colour.shape) < 0.05, np.maximum(levels - random.integers(1, 5, colour.shape), 0.0), levels)
-    before = fixed_pattern_segments(levels, colour, size, SCALES)  # type: ignore[arg-type]
-    after = fixed_pattern_segments(fainter, colour, size, SCALES)  # type: ignore[arg-type]
+    before = segments_of(levels, colour, size, SCALES)  # type: ignore[arg-type]
+    after = segments_of(fainter, colour, size, SCALES)  # type: ignore[arg-type]
     assert all(after[name] <= before[name] for name in before)
     assert fixed_pattern_grade(after) <= fixed_pattern_grade(before)
 

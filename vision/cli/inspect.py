@@ -26,8 +26,8 @@ LOSSY = "lossy_image"
 def inspect(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="image files of 8 bits; colour is turned to grey")],
     order: Annotated[Path | None, typer.Option(metavar="ORDER.json", help="compare the content with an order")] = None,
-    edition: Annotated[str, typer.Option(metavar="YEAR", help="edition of the standard: 2011")] = "2011",
-    standard: Annotated[str, typer.Option(metavar="NUMBER", help="standard to grade by: 15415")] = "15415",
+    edition: Annotated[str, typer.Option(metavar="YEAR", help="edition of the standard: 2011, 2024; of 29158: 2020")] = "",
+    standard: Annotated[str, typer.Option(metavar="NUMBER", help="standard to grade by: 15415, 29158 (direct marks)")] = "15415",
     aperture: Annotated[str, typer.Option(metavar="80%|NNmil", help="share of the module, or NNmil with --mm-per-px")] = "80%",
     mm_per_px: Annotated[float | None, typer.Option(help="size of a pixel in the plane of the print")] = None,
     white: Annotated[float, typer.Option(help="grey value of 100 % reflectance; may lie outside 0-255")] = 255.0,
@@ -101,9 +101,9 @@ def inspect(
 def require_known(standard: str, edition: str) -> None:
     """Raises ConfigError in one line for a standard or an edition that is not graded by."""
     from vision.config import ConfigError
-    from vision.grade.scales import EDITIONS
+    from vision.grade.scales import DEFAULT_EDITION, EDITIONS
 
-    if (standard, edition) in EDITIONS:
+    if (standard, edition or DEFAULT_EDITION.get(standard)) in EDITIONS:
         return
     known = sorted(EDITIONS)
     option = "--edition" if any(standard == name for name, _ in known) else "--standard"

@@ -1,133 +1,137 @@
 """Fixed pattern damage: bars, quiet zones, clock tracks with their solid areas, and the average of the five.
 
-ISO/IEC 16022 annex M with Cor.1:2008, as used by ISO/IEC 15415:2011. Everything works on the symbol with its ring of quiet-zone
-modules, so that module (row, column) stands at [row + 1, column + 1].
+ISO/IEC 16022 annex M with Cor.1:2008, as used by ISO/IEC 15415. Everything works on the symbol with its ring of quiet-zone modules,
+so that module (row, column) stands at [row + 1, column + 1].
+
+Every segment is graded alike in all editions: the highest level at which the modules below it, counted as damaged, are few enough.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
+from kernels.damage import line_steps
 from vision.decode.placement import placement
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.scales import Scales
 
-Grades = npt.NDArray[np.float64]
-Dark = npt.NDArray[np.bool_]
-
-REGULARITY_RUN = 5
-"""Adjacent modules of a clock track that are looked at together."""
+Steps = npt.NDArray[np.int32]
+Colours = npt.NDArray[np.uint8]
 
 REGULARITY_WRONG = 2
-"""Wrong ones among them that still pass."""
+"""[open] Wrong modules among five adjacent ones of a clock track that still pass."""
+
+BARS = ("L1", "L2", "QZL1", "QZL2")
+TRACK, SOLID = "clock_track", "solid_area"
+SEGMENTS = (*BARS, TRACK)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Lines:
     """The straight pieces of a symbol that fixed pattern damage looks at, as flat indices into the ringed module array.
 
-    bars: L1, L2, QZL1, QZL2: each the whole side and, where there are several regions, the lower-left region's part of it.
-    tracks: (clock track, solid area) of each region's top and right side.
-    expected: (rows + 2, columns + 2) bool, finder colour by role; the quiet zone is False, data modules mean nothing.
+    names: (segment, part) of each line: all bars and quiet zones first (the whole side, and where there are several regions the
+        lower-left region's part of it), then pairs of a clock track and its solid area, of each region's top and right side.
+    bar_count: how many of them are bars and quiet zones. modules, starts: line k is modules[starts[k]:starts[k + 1]], int32.
+    expected: (rows + 2, columns + 2) uint8, finder colour by role; the quiet zone is 0, data modules are 2: not known without
+    decoding.
     """
 
-    bars: dict[str, tuple[npt.NDArray[np.intp], ...]]
-    tracks: tuple[tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]], ...]
-    expected: Dark
+    names: tuple[tuple[str, str], ...]
+    bar_count: int
+    modules: npt.NDArray[np.int32]
+    starts: npt.NDArray[np.int32]
+    expected: Colours
 
 
 @cache
 def lines_of(size: SymbolSize) -> Lines:
-    """The lines of a symbol size, made at first use."""
+    """The lines of a symbol size, made at first use.
+
+    A bar has as many modules as the symbol's side: both ends count ([open] in our sources: n or n + 1; n is taken).
+    """
     rows, columns = size.rows, size.columns
-    index = np.arange((rows + 2) * (columns + 2)).reshape(rows + 2, columns + 2)
+    index = np.arange((rows + 2) * (columns + 2), dtype=np.int32).reshape(rows + 2, columns + 2)
     height, width = rows // size.region_rows, columns // size.region_columns
-    several = size.region_rows * size.region_columns > 1
-    sides = {
-        "L1": (index[1:-1, 1], index[1 + rows - height : -1, 1]),
-        "L2": (index[rows, 1:-1], index[rows, 1 : 1 + width]),
-        "QZL1": (index[1:-1, 0], index[1 + rows - height : -1, 0]),
-        "QZL2": (index[rows + 1, 1:-1], index[rows + 1, 1 : 1 + width]),
-    }
-    tracks = []
+    whole = {"L1": index[1:-1, 1], "L2": index[rows, 1:-1], "QZL1": index[1:-1, 0], "QZL2": index[rows + 1, 1:-1]}
+    lines = [((name, "whole side"), whole[name]) for name in BARS]
+    if size.region_rows * size.region_columns > 1:
+        part = {name: slice(rows - height, None) if name.endswith("L1") else slice(0, width) for name in BARS}
+        lines += [((name, "lower-left region"), whole[name][part[name]]) for name in BARS]
+    bar_count = len(lines)
     for top in range(1, rows + 1, height):
         for left in range(1, columns + 1, width):
-            across, down = slice(left, left + width), slice(top, top + height)
-            right = left + width - 1
-            tracks.append((index[top, across], index[top - 1, across]))
-            tracks.append((index[down, right], index[down, right + 1]))
-    expected = np.zeros((rows + 2, columns + 2), np.bool_)
-    expected[1:-1, 1:-1] = placement(size).pattern.astype(np.bool_)
-    expected.setflags(write=False)
-    return Lines({name: parts if several else parts[:1] for name, parts in sides.items()}, tuple(tracks), expected)
+            across, down, right = slice(left, left + width), slice(top, top + height), left + width - 1
+            where = f"region ({top // height}, {left // width})"
+            lines += [((TRACK, f"top of {where}"), index[top, across]), ((SOLID, f"top of {where}"), index[top - 1, across])]
+            lines += [((TRACK, f"right of {where}"), index[down, right]), ((SOLID, f"right of {where}"), index[down, right + 1])]
+    expected = np.zeros((rows + 2, columns + 2), np.uint8)
+    expected[1:-1, 1:-1] = np.where(placement(size).fixed, placement(size).pattern, 2)
+    starts = np.concatenate(([0], np.cumsum([len(modules) for _, modules in lines]))).astype(np.int32)
+    modules = np.concatenate([modules for _, modules in lines])
+    for array in (expected, modules, starts):
+        array.setflags(write=False)
+    return Lines(tuple(name for name, _ in lines), bar_count, modules, starts, expected)
 
 
-def bar_grade(grades: Grades, scales: Scales) -> float:
-    """The grade of a bar or quiet-zone line from its modules' grades: the highest level g, modules below g counted as damaged.
+@dataclass(frozen=True, slots=True)
+class LineGrades:
+    """The grade of each line, in the order of Lines; of a clock track and its solid area both carry the pair's.
 
-    Both ends count ([open] in our sources: n or n + 1 modules; n is taken).
+    damage: by the damaged modules alone; of a pair regularity and both lines' damage together.
+    ratios: transition ratio of each pair. ratio_grades: its grade. grades: the lower of both, for bars the damage grade.
     """
-    damage = scales["fixed_pattern_damage"]
-    best = 0.0
-    for level in scales.levels:
-        if best >= level:
-            break
-        best = max(best, min(level, damage.grade(int((grades < level).sum()) / grades.size)))
-    return best
+
+    damage: list[float]
+    ratios: list[float]
+    ratio_grades: list[float]
+    grades: list[float]
 
 
-def transition_ratio(track: Dark, solid: Dark) -> float:
-    """Transitions in the solid area, less one, over those found in the clock track; infinite where the track has none."""
-    found = int((track[1:] != track[:-1]).sum())
-    stray = max(0, int((solid[1:] != solid[:-1]).sum()) - 1)
-    return stray / found if found else float("inf")
+def line_grades(steps: Steps, colours: Colours, size: SymbolSize, scales: Scales) -> LineGrades:
+    """The grades of all lines.
 
-
-def is_regular(wrong: Dark) -> bool:
-    """Whether no five adjacent modules of a clock track hold more than two wrong ones ([open]: unconfirmed in our sources)."""
-    run = min(REGULARITY_RUN, wrong.size)
-    counts = np.convolve(wrong.astype(np.int64), np.ones(run, np.int64), "valid")
-    return bool(counts.max() <= REGULARITY_WRONG)
-
-
-def track_grade(track: Grades, solid: Grades, ratio: float, scales: Scales) -> float:
-    """The grade of a clock track and its solid area from their modules' grades and their transition ratio."""
-    damage = scales["clock_track_damage"]
-    best = 0.0
-    for level in scales.levels:
-        if best >= level:
-            break
-        wrong = track < level
-        if not is_regular(wrong):
-            continue
-        of_track = damage.grade(int(wrong.sum()) / track.size)
-        of_solid = damage.grade(int((solid < level).sum()) / solid.size)
-        best = max(best, min(level, of_track, of_solid))
-    return min(best, scales["transition_ratio"].grade(ratio))
-
-
-def _track_grades(grades: Grades, colour: Dark, lines: Lines, scales: Scales) -> Iterator[float]:
-    for track, solid in lines.tracks:
-        yield track_grade(grades[track], grades[solid], transition_ratio(colour[track], colour[solid]), scales)
-
-
-def fixed_pattern_segments(levels: Grades, colour: Dark, size: SymbolSize, scales: Scales) -> dict[str, float]:
-    """The five segment grades, their mean (`average_value`) and its grade (`average`).
-
-    levels: (rows + 2, columns + 2) float64, each module's grade by modulation alone.
-    colour: (rows + 2, columns + 2) bool, module has the finder's colour as measured at the global threshold.
+    steps: ((rows + 2) * (columns + 2),) int32, each module's step by modulation.
+    colours: (2, ...) uint8: 1 where it has the finder's colour as measured at the threshold; 1 where that is wrong for its role.
     """
     lines = lines_of(size)
-    grades = np.where(colour == lines.expected, levels, 0.0).ravel()
-    flat = colour.ravel()
-    segments = {name: min(bar_grade(grades[part], scales) for part in parts) for name, parts in lines.bars.items()}
-    segments["clock_track"] = min(_track_grades(grades, flat, lines, scales))
-    mean = sum(segments.values()) / len(segments)
+    bars, per_grade = lines.bar_count, scales.per_grade
+    out = np.empty((len(lines.names), 2), np.int32)
+    damage, track, ratio = scales["fixed_pattern_damage"], scales["clock_track_damage"], scales["transition_ratio"]
+    line_steps(steps, colours, lines.modules, lines.starts, bars, damage.bounds, track.bounds, REGULARITY_WRONG, out)
+    found: list[list[int]] = out.tolist()
+    damages = [step / per_grade for step, _ in found[:bars]]
+    grades = damages.copy()
+    ratios, ratio_grades = [], []
+    for (track_step, track_changes), (solid_step, solid_changes) in zip(found[bars::2], found[bars + 1 :: 2], strict=True):
+        both = min(track_step, solid_step) / per_grade
+        ratios.append(transition_ratio(track_changes, solid_changes))
+        ratio_grades.append(ratio.grade(ratios[-1]))
+        damages += [both, both]
+        grades += [min(both, ratio_grades[-1])] * 2
+    return LineGrades(damages, ratios, ratio_grades, grades)
+
+
+def transition_ratio(track: int, solid: int) -> float:
+    """Transitions in the solid area, less one, over those found in the clock track; infinite where the track has none."""
+    return max(0, solid - 1) / track if track else float("inf")
+
+
+def fixed_pattern_segments(graded: LineGrades, size: SymbolSize, scales: Scales) -> dict[str, float]:
+    """The five segment grades, their mean (`average_value`) and its grade (`average`).
+
+    Of a segment with several lines the lowest counts: the whole side and the lower-left region's, all clock tracks, inner ones too.
+    """
+    lines = lines_of(size)
+    segments = dict.fromkeys(SEGMENTS, 4.0)
+    for (name, _), grade in zip(lines.names, graded.grades, strict=True):
+        if name != SOLID and grade < segments[name]:
+            segments[name] = grade
+    mean = scales.rounded(sum(segments.values()) / len(segments))
     segments["average_value"] = mean
     segments["average"] = scales["average"].grade(mean)
     return segments

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.aperture import UNITS, aperture_half_px, aperture_weights, area_extremes, module_greys, polygon_spans, reference_image
-from kernels.grid_edges import module_edges
-from kernels.grid_lines import corner_deviation, edge_shifts, extend_grid, grid_pitch, line_offsets, move_grid
+from kernels.grid_edges import TERMS, centre_values, fit_levels, local_colours, module_edges
+from kernels.grid_lines import SHIFTS, corner_deviation, edge_shifts, extend_grid, grid_pitch, line_offsets, move_grid
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.scratch import Scratch
 from vision.types import Pixels, Symbol
@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float64]
 PHASES = 4
 """Places per pixel at which an aperture can be centred on a module."""
 
-LEAST_ROUNDS, MOST_ROUNDS = 3, 8
+LEAST_ROUNDS, MOST_ROUNDS = 2, 6
 """Rounds of edges and moved grid lines: the first finds the grid, the others take back what averaging smoothed away."""
 
 SETTLED = 0.03
@@ -30,6 +30,9 @@ SETTLED = 0.03
 
 NEAR = 0.2
 """Movement in modules below which the grid is near enough to tell a stain's edge from one of the grid."""
+
+FIT_AGAIN = 0.05
+"""Movement in modules above which the levels of light and dark are fitted anew: the modules were not seen at their centres."""
 
 MARGIN = 1.5
 """Modules around the symbol in which the reference image is made: the ring of one module, and room for the grid to move."""
@@ -47,6 +50,7 @@ class Measurement:
     grey_max, grey_min: extremes of the reference image in the inspection area.
     outside_count: modules, ring included, whose centre is outside the image.
     lone_count: intersections with no edge near enough to be measured.
+    aperture_px: diameter of the aperture it was seen through.
     """
 
     grid: Floats
@@ -59,6 +63,7 @@ class Measurement:
     grey_min: float
     outside_count: int
     lone_count: int
+    aperture_px: float
 
 
 def outline(grid: Floats) -> Floats:
@@ -66,9 +71,9 @@ def outline(grid: Floats) -> Floats:
     return np.ascontiguousarray(np.concatenate((grid[0, :-1], grid[:-1, -1], grid[-1, :0:-1], grid[:0:-1, 0])))
 
 
-def _weights(diameter_px: float, phases: int, name: str, work: Scratch) -> npt.NDArray[np.float32]:
+def _weights(diameter_px: float, phases: int, name: str, work: Scratch) -> npt.NDArray[np.int32]:
     size = 2 * aperture_half_px(diameter_px, phases) + 1
-    weights = work.array(name, (phases, phases, size, size), np.float32)
+    weights = work.array(name, (phases, phases, size, size), np.int32)
     aperture_weights(diameter_px, weights, work.array("area", (size * size,), np.float64))
     return weights
 
@@ -99,8 +104,7 @@ def _reference(image: Pixels, extended: Floats, diameter_px: float, work: Scratc
     )
     right, bottom = max(right, left + 1), max(bottom, top + 1)
     spans = work.array("spans", (bottom - top + 1, 2), np.int64)
-    polygon_spans(np.ascontiguousarray(grown), top, spans)
-    np.clip(spans, left, right + 1, out=spans)
+    polygon_spans(np.ascontiguousarray(grown), top, left, right + 1, spans)
     weights = _weights(diameter_px, 1, "reference_weights", work)
     size = weights.shape[2]
     pixels = work.array("reference", (bottom - top + 1, right - left + 1), np.float32)
@@ -116,29 +120,47 @@ def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tupl
     grid = np.array(symbol.grid, np.float64, order="C")
     moved = np.empty_like(grid)
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
-    centres = work.array("centres", (rows + 2, columns + 2, 3), np.float64)
-    levels = work.array("levels", (rows + 2, columns + 2, 3), np.float64)
-    growth: list[float] = []
+    centres = work.array("centres", (rows + 4, columns + 4, 6), np.float64)
+    levels = np.zeros(TERMS)
+    growth = [0.0, 0.0]
     lines = (("across", columns + 1, rows), ("down", rows + 1, columns))
-    across, down = (work.array(name, (count, places, 5), np.float64) for name, count, places in lines)
+    across, down = (work.array(name, (count, places, SHIFTS + 2), np.float64) for name, count, places in lines)
     lone = 0
     movement = np.inf
     for turn in range(MOST_ROUNDS):
         robust = int(movement < NEAR)
         extend_grid(grid, extended)
-        module_edges(reference.pixels, reference.left, reference.top, extended, int(symbol.inverted), centres, levels, across, down)
+        centre_values(reference.pixels, reference.left, reference.top, extended, centres)
+        if turn == 0:
+            local_colours(centres, work.array("extremes", (rows + 2, columns + 2, 2), np.float64), int(symbol.inverted))
+            fit_levels(centres, 0, levels)
+        if movement > FIT_AGAIN:
+            fit_levels(centres, 1, levels)
+        module_edges(
+            reference.pixels,
+            reference.left,
+            reference.top,
+            extended,
+            int(symbol.inverted),
+            centres,
+            levels,
+            np.array(growth),
+            across,
+            down,
+        )
         lone = 0
         growth = []
         offsets = []
         for name, count, places in lines:
-            edges = work.array(name, (count, places, 5), np.float64)
-            shifts = np.empty(3, np.float64)
+            edges = work.array(name, (count, places, SHIFTS + 2), np.float64)
+            shifts = np.empty(SHIFTS, np.float64)
             edge_shifts(edges, robust, shifts)
             growth.append(2.0 * float(shifts[0]))
             values = work.array("values", (2, places), np.float64)
-            moments = work.array("moments", (count, places + 1, 5), np.float64)
+            moments = work.array("moments", (5, count, places + 1), np.float64)
+            sums = work.array("sums", (9, places + 1), np.float64)
             offsets.append(work.array(f"{name}_offsets", (count, places + 1), np.float64))
-            lone += line_offsets(edges, shifts, robust, values, moments, offsets[-1])
+            lone += line_offsets(edges, shifts, robust, values, moments, sums, offsets[-1])
         movement = move_grid(grid, offsets[0], offsets[1], moved)
         grid, moved = moved, grid
         if movement < SETTLED and turn + 1 >= LEAST_ROUNDS:
@@ -168,14 +190,13 @@ def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch) ->
     greys = np.empty((rows + 2, columns + 2), np.float64)
     outside = module_greys(image, _weights(diameter_px, PHASES, "module_weights", work), extended, greys)
     area = work.array("inspection_area", (reference.spans.shape[0], 2), np.int64)
-    polygon_spans(outline(extended), reference.top, area)
     height, width = image.shape
-    np.clip(area, 0, width, out=area)
+    polygon_spans(outline(extended), reference.top, 0, width, area)
     area[: max(0, -reference.top)] = 0
     area[max(0, height - reference.top) :] = 0
     low, high = area_extremes(reference.pixels, reference.left, reference.top, reference.spans, area, reference.top)
     pitch_x, pitch_y = grid_pitch(grid)
-    return Measurement(grid, pitch_x, pitch_y, growth_x, growth_y, greys, high / UNITS, low / UNITS, outside, lone)
+    return Measurement(grid, pitch_x, pitch_y, growth_x, growth_y, greys, high / UNITS, low / UNITS, outside, lone, diameter_px)
 
 
 def grid_deviation(grid: Floats, size: SymbolSize) -> float:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 from dataclasses import dataclass
+from functools import cache
 
-from vision.grade.scales import scales_of
+from vision.grade.direct_mark import APERTURES
+from vision.grade.scales import DEFAULT_EDITION, scales_of
 
 MM_PER_MIL = 0.0254
 """One thousandth of an inch in mm: the unit of apertures in a formal grade."""
@@ -15,6 +18,7 @@ _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _MIL = re.compile(r"(\d+(?:\.\d+)?)\s*mil", re.IGNORECASE)
 
 
+@cache
 def parse_aperture(text: str) -> tuple[float, str]:
     """Diameter and its unit ("%" of the module or "mil") from "80%" or "8mil"; ValueError with one line otherwise."""
     for pattern, unit in ((_PERCENT, "%"), (_MIL, "mil")):
@@ -30,15 +34,16 @@ def parse_aperture(text: str) -> tuple[float, str]:
 class Setup:
     """One grading set-up; all the fields are checked, ValueError names the one that is wrong in one line.
 
+    standard, edition: "15415" with "2011" or "2024", "29158" with "2020"; an edition "" is the standard's default.
     aperture: "80%" of the module size X, or "8mil" (thousandths of an inch); a number is a share of X (0.8).
     mm_per_px: scale in the plane of the print, None where unknown; a mil aperture needs it.
     white, black: grey that is 100 % and 0 % reflectance; may lie outside 0-255.
-    wavelength_nm, angle_deg: the light, as printed in the formal grade.
+    wavelength_nm, angle_deg, light_sides: the light, as printed in the formal grade; Q, T or S: from four, two sides or one.
     calibrated: white and black come from a conformance-card check that is on file.
     """
 
     standard: str = "15415"
-    edition: str = "2011"
+    edition: str = ""
     aperture: float | str = "80%"
     mm_per_px: float | None = None
     white: float = 255.0
@@ -46,8 +51,11 @@ class Setup:
     wavelength_nm: int = 660
     angle_deg: int = 45
     calibrated: bool = False
+    light_sides: str = "Q"
 
     def __post_init__(self) -> None:
+        if not self.edition:
+            object.__setattr__(self, "edition", DEFAULT_EDITION.get(self.standard, ""))
         scales_of(self.standard, self.edition)
         size, unit = self._aperture()
         if unit == "%" and not 10.0 <= size <= 150.0:
@@ -67,6 +75,9 @@ class Setup:
         if not 0 <= self.angle_deg <= 90:
             raise ValueError(f"angle_deg {self.angle_deg} is out of range, expected 0 to 90")
 
+        if self.light_sides not in ("Q", "T", "S"):
+            raise ValueError(f'light_sides "{self.light_sides}" is unknown, expected "Q", "T" or "S"')
+
     def _aperture(self) -> tuple[float, str]:
         if isinstance(self.aperture, str):
             return parse_aperture(self.aperture)
@@ -78,6 +89,13 @@ class Setup:
     def uncalibrated(self) -> bool:
         """Reflectance is no more than grey / 255: neither a card nor a white and black were given."""
         return not self.calibrated and (self.white, self.black) == (255.0, 0.0)
+
+    def apertures(self) -> tuple[Setup, ...]:
+        """The set-ups to grade with, of which the better grade is kept: direct marks are seen through 80 % and through 50 % of X
+        where no other aperture is asked for (ISO/IEC 29158:2020)."""
+        if self.standard == "29158" and self._aperture() == (80.0, "%"):
+            return tuple(dataclasses.replace(self, aperture=share) for share in APERTURES)
+        return (self,)
 
     def aperture_px(self, px_per_module: float) -> float:
         """Diameter of the aperture in pixels for a symbol of that module size."""
@@ -98,8 +116,16 @@ class Setup:
         return f"{math.floor(size / 100.0 * module_mil + 0.5):02d}"
 
     def formal(self, overall: float, px_per_module: float) -> str:
-        """The formal grade: grade/aperture/wavelength, and the angle where it is not 45 (ISO/IEC 15415)."""
-        parts = [f"{overall:.1f}", self.aperture_name(px_per_module), str(self.wavelength_nm)]
-        if self.angle_deg != 45:
-            parts.append(str(self.angle_deg))
+        """The formal grade: grade/aperture/wavelength, and the angle where it is not 45 (ISO/IEC 15415).
+
+        Direct marks: DPM before the grade, the range of apertures tried, and always the light (ISO/IEC 29158:2020).
+        """
+        names = [setup.aperture_name(px_per_module) for setup in self.apertures()]
+        aperture = names[0] if len(names) == 1 else f"{names[-1]}-{names[0]}"
+        if self.standard == "29158":
+            light = f"{self.angle_deg}" if self.angle_deg == 90 else f"{self.angle_deg}{self.light_sides}"
+            return f"DPM{overall:.1f}/{aperture}/{self.wavelength_nm}/{light}"
+        parts = [f"{overall:.1f}", aperture, str(self.wavelength_nm)]
+        if self.angle_deg != 45 or self.light_sides != "Q":
+            parts.append(f"{self.angle_deg}{'' if self.light_sides == 'Q' else self.light_sides}")
         return "/".join(parts)
