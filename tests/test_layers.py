@@ -16,7 +16,7 @@ LAYERS = [
     ("vision.decode",),
     ("vision.content", "vision.grade"),
     ("vision.verdict",),
-    ("vision.inspection",),
+    ("vision.inspection", "vision.image", "vision.inspection_report"),
     ("vision.cameras", "vision.reject", "vision.results", "vision.serials"),
     ("vision.config",),
     ("vision.batch",),

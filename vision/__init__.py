@@ -9,7 +9,9 @@ from importlib import import_module
 from typing import Any
 
 _NAMES = {
-    "inspect": ("vision.inspection", "inspect"),
+    "inspect": ("vision.image", "inspect"),
+    "read_image": ("vision.cameras.image_file", "read_mono8"),
+    "explain": ("vision.grade.limits", "explain"),
     "Workspace": ("vision.inspection", "Workspace"),
     "Frame": ("vision.types", "Frame"),
     "Reason": ("vision.types", "Reason"),

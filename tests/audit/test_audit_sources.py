@@ -19,7 +19,7 @@ from vision.audit.look import look
 from vision.audit.run import run_audit
 from vision.audit.sources import AuditError, open_source
 from vision.audit.summary import parts, summarize
-from vision.cameras.recorded import read_mono8
+from vision.cameras.image_file import read_mono8
 from vision.grade.setup import Setup
 from vision.inspection import Workspace, inspect
 from vision.results.folder import BatchInfo, write_batch_info

@@ -212,7 +212,9 @@ def test_check_tells_all_and_doubts_a_silent_plc(tmp_path: Path) -> None:
     assert doubt.returncode == 2 and "127.0.0.1:1" in doubt.stderr and len(doubt.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", ["run", "check", "inspect", "results verify", "results show", "camera grab", "camera record"])
+@pytest.mark.parametrize(
+    "command", ["run", "check", "inspect", "calibrate", "results verify", "results show", "camera grab", "camera record"]
+)
 def test_help_shows_an_example(command: str, tmp_path: Path) -> None:
     done = vision(*command.split(), "--help", cwd=tmp_path)
     assert done.returncode == 0 and f"vision {command} " in done.stdout.partition("Example:")[2]

@@ -16,7 +16,7 @@ import numpy as np
 from vision.audit.plan import Brief, Chunk
 from vision.audit.schema import PROFILES, part_of
 from vision.audit.sources import UNREADABLE, AuditError, Opened, Source
-from vision.cameras.recorded import is_lossy, mono8
+from vision.cameras.image_file import is_lossy, mono8_of
 from vision.grade.grade import grade
 from vision.inspection import Workspace, inspect
 from vision.results.folder import IMAGES
@@ -78,7 +78,7 @@ class Worker:
 
             def load(name: str = name, file: Future[bytes] = file) -> tuple[Pixels, bool]:
                 data = file.result()
-                return mono8(data, name), is_lossy(data)
+                return mono8_of(data, name), is_lossy(data)
 
             yield offset, name, load
 
@@ -134,7 +134,7 @@ class Worker:
         image = Path(self._brief.sources[about["source"]].given) / IMAGES / image_name(row["station"], row["trigger"])
         if recipe is not None and image.is_file():
             with contextlib.suppress(*UNREADABLE):  # a picture that is gone or torn is no row's fault
-                pixels = mono8(image.read_bytes(), image.name)
+                pixels = mono8_of(image.read_bytes(), image.name)
                 findings = inspect(Frame(pixels), recipe, self._work).findings
                 other = regraded(pixels, findings, recipe, self._work, ())
         if not symbols:
@@ -186,10 +186,10 @@ def picture_of(source: Source, opened: Opened, name: str) -> Pixels | None:
         if source.kind == "recording":
             return opened.recording.frame(int(name))
         if source.kind == "images":
-            return mono8(opened.read(name), name)
+            return mono8_of(opened.read(name), name)
         station, _, trigger = name.rpartition(" ")
         path = Path(source.given) / IMAGES / image_name(station, int(trigger))
-        return mono8(path.read_bytes(), path.name) if path.is_file() else None
+        return mono8_of(path.read_bytes(), path.name) if path.is_file() else None
     return None
 
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import pyarrow as pa
 from pyarrow import fs
 
+from vision.cameras.image_file import ImageFileError
 from vision.cameras.recorded import IMAGE_SUFFIXES, INDEX, Recording, RecordingError
 from vision.results.folder import BATCH_INFO
 from vision.results.reader import open_batch
@@ -171,5 +172,5 @@ class Opened:
             self._recording.close()
 
 
-UNREADABLE = (RecordingError, OSError, pa.ArrowException, zipfile.BadZipFile)
+UNREADABLE = (ImageFileError, RecordingError, OSError, pa.ArrowException, zipfile.BadZipFile)
 """What reading one frame raises."""

@@ -87,7 +87,8 @@ def provenance_hashes(config: LineConfig, order: Order | None, recipes: Iterable
     for station, recipe in zip(config.stations, recipes, strict=True):
         suffix = f"_{station.name}" if hashes else ""
         hashes[f"recipe{suffix}"] = recipe.hash()
-        hashes[f"calibration{suffix}"] = recipe.setup_hash()
+        # Without a calibration file, the grey levels and the aperture of the set-up are what reflectance rests on.
+        hashes[f"calibration{suffix}"] = recipe.setup.calibration or recipe.setup_hash()
     hashes["config"] = config_hash(config)
     if order is not None:
         hashes["order"] = order.digest()

@@ -14,7 +14,7 @@ from pathlib import Path
 from vision.batch.claims import Claims
 from vision.batch.life import OrderedBatch
 from vision.batch.reconcile import REWORK
-from vision.cameras.recorded import read_mono8
+from vision.cameras.image_file import read_mono8
 from vision.inspection import Workspace, inspect
 from vision.results.folder import IMAGES
 from vision.results.images import EvidenceStore

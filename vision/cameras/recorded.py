@@ -4,8 +4,7 @@ A recording is a folder of plain images in the order of their names, or a folder
 x, y, one row per frame in the order of replay. A frame is its background with the image `file` pasted at (x, y); without a
 background `file` is the whole frame, without a file the frame is its background alone.
 
-Images become Mono8 by one rule: grey of 8 bits is taken as it is, colour of 8 bits is weighed 0.299 R + 0.587 G + 0.114 B (ITU-R
-BT.601); more bits and transparency are refused, since how to scale or to lay them is not ours to guess.
+How an image becomes Mono8, and which are refused, stands in image_file.py.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from vision.cameras.camera import CameraError, Grab, GrabStatus
+from vision.cameras.image_file import ImageFileError, mono8_of
 from vision.types import Pixels
 
 INDEX = "index.csv"
@@ -138,7 +137,10 @@ class Recording:
         self.close()
 
     def _read(self, name: str, where: str) -> Pixels:
-        return mono8(_bytes_of(self._path, self._archive, name), where if name in where else f"{where}: {name}")
+        try:
+            return mono8_of(_bytes_of(self._path, self._archive, name), where if name in where else f"{where}: {name}")
+        except ImageFileError as error:
+            raise RecordingError(str(error)) from None
 
     def _require_size(self, pixels: Pixels, where: str) -> None:
         if pixels.shape != (self.height, self.width):
@@ -150,40 +152,6 @@ def _bytes_of(path: Path, archive: zipfile.ZipFile | None, name: str) -> bytes:
         return (path / name).read_bytes() if archive is None else archive.read(name)
     except (OSError, zipfile.BadZipFile, zlib.error, EOFError, KeyError, RuntimeError) as error:
         raise RecordingError(f"{path}: {name}: cannot be read: {getattr(error, 'strerror', None) or error}") from None
-
-
-def read_mono8(path: Path) -> Pixels:
-    """One image file as (height, width) uint8, read-only; 8-bit colour becomes grey by BT.601. RecordingError naming the file."""
-    pixels = mono8(_bytes_of(path.parent, None, path.name), str(path))
-    pixels.flags.writeable = False
-    return pixels
-
-
-def mono8(data: bytes, where: str) -> Pixels:
-    """An encoded image as (height, width) uint8, read-only, by the rule above."""
-    try:
-        # Whole WebP files of one pixel have 30 bytes, and OpenCV asks for 32 of any: what follows the file's own end is not read.
-        image = cv2.imdecode(np.frombuffer(data.ljust(32, b"\0"), np.uint8), cv2.IMREAD_UNCHANGED) if data else None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise RecordingError(f"{where}: is not an image that can be read")
-    if image.dtype != np.uint8:
-        raise RecordingError(f"{where}: has {8 * image.dtype.itemsize} bits per pixel and colour, expected 8")
-    if image.ndim == 3 and image.shape[2] == 4:
-        if image[:, :, 3].min() < 255:
-            raise RecordingError(f"{where}: is partly transparent, expected a whole image")
-        image = np.ascontiguousarray(image[:, :, :3])
-    if image.ndim == 3:
-        image = image[:, :, 0] if image.shape[2] == 1 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-    pixels = np.ascontiguousarray(image)
-    pixels.flags.writeable = False
-    return pixels
-
-
-def is_lossy(data: bytes) -> bool:
-    """Whether an encoded image went through a lossy compression (JPEG, WebP), by its first bytes and not by its name."""
-    return data.startswith(b"\xff\xd8\xff") or (data[:4] == b"RIFF" and data[8:16] == b"WEBPVP8 ")
 
 
 def _plain_images(path: Path, names: set[str]) -> list[_Entry]:

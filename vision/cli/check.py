@@ -113,6 +113,8 @@ def _doubts(config: LineConfig, sizes: dict[str, tuple[int, int]]) -> Iterator[s
         yield f"[line] results: {folder} is not writable"
     for station in config.stations:
         reject = station.reject
+        if station.recipe.setup.calibration_expired:
+            yield f"[station {station.name}.recipe] calibration: has expired, expected one that holds (vision calibrate)"
         if reject.output == "modbus" and (reject.port or not reject.simulate_plc):
             trouble = _plc_trouble(reject.host, reject.port, reject.simulate_plc)
             if trouble:

@@ -12,7 +12,7 @@ import sys
 import typer
 from typer.exceptions import Abort, Exit, TyperException
 
-from vision.cli import aggregate, audit, batch, bench, camera, check, inspect, results, run, trace
+from vision.cli import aggregate, audit, batch, bench, calibrate, camera, check, inspect, results, run, trace
 
 _INTERRUPTED = 130
 """What Typer gives back after a KeyboardInterrupt."""
@@ -32,6 +32,7 @@ app.command("audit")(audit.audit)
 app.command("bench")(bench.bench)
 app.command("trace")(trace.trace)
 app.add_typer(aggregate.app, name="aggregate")
+app.command("calibrate")(calibrate.calibrate)
 app.add_typer(results.app, name="results")
 app.add_typer(batch.app, name="batch")
 app.add_typer(camera.app, name="camera")

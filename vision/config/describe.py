@@ -85,7 +85,7 @@ def _plain(record: Any) -> dict[str, Any]:
             return {key: plain(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [plain(item) for item in value]
-        return value
+        return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
     result: dict[str, Any] = plain(dataclasses.asdict(record))
     return result

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from vision.cameras.camera import CameraError
 from vision.cameras.profile import Profile, find_profile, load_profile
+from vision.config.calibration import load_calibration
 from vision.config.layout import layout_config
 from vision.config.records import CameraConfig, LineConfig, RecipeConfig, RejectConfig, ResultsConfig, StationConfig, TraceConfig
 from vision.config.section import NAME, ConfigError, Section, bare, printable, shown
@@ -95,7 +96,8 @@ def _station(section: Section) -> StationConfig:
     name = section.text("name", "1 to 40 letters, digits, - or _", NAME.pattern)
     section.name = f"[station {name}]"
     reject = _reject(section.table("reject", required=True))
-    config = StationConfig(name, _camera(section.table("camera", required=True)), _recipe(section.table("recipe")), reject)
+    camera = _camera(section.table("camera", required=True))
+    config = StationConfig(name, camera, _recipe(section.table("recipe"), camera), reject)
     section.finish()
     return config
 
@@ -186,14 +188,14 @@ LINE_EFFORT = 64
 """Default of a line: a frame without a code costs about 8 ms (`bench.decode_sets`, N); offline there is time for more."""
 
 
-def _recipe(section: Section) -> RecipeConfig:
+def _recipe(section: Section, camera: CameraConfig) -> RecipeConfig:
     # The symbols expected follow from symbols_per_frame, and the look for one more from count_extra.
     search = _record(section, Search, without=("symbol_count", "extra_effort"))
     if not section.has("effort"):
         search = dataclasses.replace(search, effort=LINE_EFFORT)
     config = RecipeConfig(
         search=search,
-        setup=_record(section, Setup, without=("calibrated",)),  # needs a card check on file, a word in a file is none
+        setup=_setup(section, camera),
         grade_min=section.number("grade_min", 0.0, 4.0, None),
         symbols_per_frame=section.count("symbols_per_frame", 1, 1000, None),
         count_extra=section.flag("count_extra", True),
@@ -203,6 +205,22 @@ def _recipe(section: Section) -> RecipeConfig:
     section.refuse(() if config.layout is None else ("symbols_per_frame",), "the layout has a symbol for each of its places")
     section.finish()
     return config
+
+
+def _setup(section: Section, camera: CameraConfig) -> Setup:
+    """How the station grades; calibrated by a card check on file, for a word in a line file is none."""
+    setup = _record(section, Setup, without=("calibrated", "calibration", "calibration_expired", "flat_field"))
+    text = section.text("calibration", "the file that vision calibrate wrote", default=None)
+    if text is None:
+        return setup
+    section.refuse(("white", "black"), "they come from the calibration")
+    try:
+        stored = load_calibration(section.path.parent / text)
+        stored.require_profile(camera.profile)
+        stored.require_size(camera.frame_size)
+    except ConfigError as error:
+        raise section.wrong("calibration", f"a calibration of this camera's profile: {printable(str(error))}") from None
+    return stored.applied(setup)
 
 
 def _record(section: Section, kind: type[_Record], without: tuple[str, ...]) -> _Record:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vision.decode.symbol_sizes import SymbolSize, size_of
+from vision.grade.calibration import evened_around
 from vision.grade.fixed_pattern import lines_of
 from vision.grade.geometry import Measurement, measure, module_pitch_px
 from vision.grade.levels import Levels, levels_of
@@ -35,6 +36,8 @@ def _warnings(measurement: Measurement, setup: Setup, extra: Sequence[str]) -> t
     found = list(extra)
     if setup.uncalibrated:
         found.append("uncalibrated")
+    if setup.calibration_expired:
+        found.append("calibration_expired")
     pitch_px = (measurement.pitch_x_px + measurement.pitch_y_px) / 2
     if pitch_px < LOW_RESOLUTION_PX:
         found.append("low_resolution")
@@ -85,6 +88,8 @@ def grade(
     if not np.isfinite(symbol.grid).all():
         raise ValueError("the grid of the symbol is not finite")
     work = work if work is not None else Scratch()
+    if setup.flat_field is not None:
+        pixels = evened_around(pixels, symbol, setup.flat_field, setup.black, work)
     # The first of equal grades is kept: max() does.
     reports = [_grade_through(pixels, symbol, reading, size, setup, seen, work, warnings) for seen in setup.apertures()]
     return max(reports, key=lambda report: report.overall)

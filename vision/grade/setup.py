@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from vision.grade.calibration import FlatField
 from vision.grade.direct_mark import APERTURES
 from vision.grade.scales import DEFAULT_EDITION, scales_of
 
@@ -39,7 +40,9 @@ class Setup:
     mm_per_px: scale in the plane of the print, None where unknown; a mil aperture needs it.
     white, black: grey that is 100 % and 0 % reflectance; may lie outside 0-255.
     wavelength_nm, angle_deg, light_sides: the light, as printed in the formal grade; Q, T or S: from four, two sides or one.
-    calibrated: white and black come from a conformance-card check that is on file.
+    calibrated: white and black come from a conformance-card check that is on file and has not expired.
+    calibration: SHA-256 of the file of that check, "" where there is none. calibration_expired: it is too old.
+    flat_field: gains that even out the light, applied before anything is measured; the check's hash covers it.
     """
 
     standard: str = "15415"
@@ -52,6 +55,9 @@ class Setup:
     angle_deg: int = 45
     calibrated: bool = False
     light_sides: str = "Q"
+    calibration: str = ""
+    calibration_expired: bool = False
+    flat_field: FlatField | None = None
 
     def __post_init__(self) -> None:
         if not self.edition:

@@ -44,6 +44,17 @@ class Callout:
 
 
 @dataclass(frozen=True, slots=True)
+class Headline:
+    """The figure that a reader looks for first, large: value and mark (a letter, a unit), a title and lines next to both."""
+
+    value: str
+    mark: str
+    title: str
+    lines: tuple[str, ...] = ()
+    tone: Tone = Tone.PLAIN
+
+
+@dataclass(frozen=True, slots=True)
 class Bullets:
     items: tuple[str, ...]
 
@@ -69,15 +80,19 @@ class Cell:
 class Table:
     """rows: as many cells each as there are columns; a plain string stands for a plain cell.
 
-    right: indices of the columns that are set to the right (numbers).
+    right: indices of the columns that are set to the right (numbers). shares: how the columns divide the room, 0 = as wide as
+        its words; none = the first that is not set to the right takes what is left.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell | str, ...], ...]
     right: tuple[int, ...] = ()
     caption: str = ""
+    shares: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.shares and len(self.shares) != len(self.columns):
+            raise ValueError(f"{len(self.shares)} shares, expected one for each of {len(self.columns)} columns")
         for number, row in enumerate(self.rows):
             if len(row) != len(self.columns):
                 raise ValueError(f"row {number} has {len(row)} cells, expected {len(self.columns)}")
@@ -106,7 +121,7 @@ class PageBreak:
     """A new page on paper; a rule on the screen."""
 
 
-Block = Heading | Paragraph | Callout | Bullets | Facts | Table | Figure | Beside | PageBreak
+Block = Heading | Paragraph | Callout | Headline | Bullets | Facts | Table | Figure | Beside | PageBreak
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ class Recipe:
         fields["setup"] = dataclasses.asdict(self.setup)
         fields["layout"] = None if self.layout is None else dataclasses.asdict(self.layout)
         fields["order"] = None if self.order is None else self.order.digest()
-        return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(fields, sort_keys=True, separators=(",", ":"), default=str).encode()).hexdigest()
 
     def setup_hash(self) -> str:
         """SHA-256 of how symbols are graded alone: the calibration (grey of white and black, mm per pixel), aperture and
