@@ -19,6 +19,7 @@ from vision.cli.main import call
 SYMBOL_KEYS = [
     *("symbology_identifier", "bytes_hex", "codewords", "rescue", "text", "rows", "columns", "inverted", "mirrored"),
     *("px_per_module", "corners", "elements", "grade"),
+    *("eci", "structured_append", "reader_programming", "macro", "evidence_bits"),
 ]
 GRADE_KEYS = [
     *("standard", "edition", "overall", "letter", "formal", "warnings", "parameters", "fixed_pattern_segments", "informative"),
@@ -88,7 +89,7 @@ def test_one_line_of_json_for_each_image_in_their_order_and_nothing_else(inspect
     found = lines(out)
     assert code == 0 and err == "" and [line["image"] for line in found] == ["pack.png", "./tiny.png", "two.png"]
     for line in found:
-        assert list(line) == ["image", "width", "height", "ms", "symbols", "verdict"]
+        assert list(line) == ["image", "width", "height", "ms", "symbols", "verdict", "tried"]
         assert list(line["verdict"]) == ["accept", "reasons"] and type(line["verdict"]["accept"]) is bool
         assert type(line["width"]) is type(line["height"]) is int and line["ms"] > 0
     assert (found[0]["width"], found[0]["height"]) == (320, 310)

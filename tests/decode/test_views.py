@@ -24,7 +24,12 @@ def cut() -> tuple[np.ndarray, np.ndarray, float]:
     """A picture that ends at the sides of its symbol."""
     picture, corners = draw(BITS, 16.0, 0.0, frame=(640, 640))
     (left, top), (right, bottom) = np.round(corners.min(axis=0)).astype(int), np.round(corners.max(axis=0)).astype(int)
-    return np.ascontiguousarray(picture[top:bottom, left:right]), corners - (left, top), 16.0
+    inset = 2  # pixels of the symbol's own rim are missing
+    return (
+        np.ascontiguousarray(picture[top + inset : bottom - inset, left + inset : right - inset]),
+        corners - (left + inset, top + inset),
+        16.0,
+    )
 
 
 def speckled() -> tuple[np.ndarray, np.ndarray, float]:

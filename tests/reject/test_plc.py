@@ -144,10 +144,10 @@ def test_bad_places_come_back_and_a_torn_entry_does_not(sequence: int, bad_place
 
 def test_bad_places_let_nothing_through() -> None:
     belt_end = BeltEnd(500_000_000, None)
-    belt_end.take_station([registers.VERSION, 1, registers.READY, 120, 7], 0)
+    belt_end.take_station([registers.VERSION, 1, registers.READY, 120, 7, 0, 0], 0)
     belt_end.take_places(list(registers.places_words(5, 0b101)), 0)
     assert not belt_end.lets_go(5) and belt_end.places == {5: 0b101} and belt_end.summary.bad_places == 2
     belt_end.take_entries(list(registers.entry_words(5, registers.REJECT)), 0)
     assert not belt_end.lets_go(5)
-    belt_end.take_station([registers.VERSION, 2, registers.READY, 120, 8], 0)
+    belt_end.take_station([registers.VERSION, 2, registers.READY, 120, 8, 0, 0], 0)
     assert belt_end.places == {}, "a new session forgets them too"

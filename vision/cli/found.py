@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from vision.types import Finding, GradeReport, Inspection, Reading, Trial
 
 
+_OF_A_READING = (
+    *("symbology_identifier", "bytes_hex", "codewords", "structured_append", "reader_programming", "macro", "evidence_bits"),
+)
+
+
 def as_dict(path: str, inspection: Inspection, took_ms: float, limits: tuple[tuple[Limit, ...], ...] = ()) -> dict[str, Any]:
     """One line of `vision inspect --json`. limits: what limits the grade of each finding, in their order."""
     limits = limits or ((),) * len(inspection.findings)
@@ -99,10 +104,7 @@ def _limit(limit: Limit) -> dict[str, Any]:
 
 def _read(reading: Reading | None) -> dict[str, Any]:
     if reading is None:
-        nothing = dict.fromkeys(
-            ("symbology_identifier", "bytes_hex", "codewords", "structured_append", "reader_programming", "macro")
-        )
-        return {**nothing, "rescue": "", "eci": []}
+        return {**dict.fromkeys(_OF_A_READING), "rescue": "", "eci": []}
     counts, append = reading.codewords, reading.structured_append
     return {
         "symbology_identifier": reading.symbology_identifier,

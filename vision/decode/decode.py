@@ -41,6 +41,9 @@ REPEATED, CHANGING = 0.8, 0.2
 """Share of modules that are as the next but one, and share that are not as the next, above which both say: a lattice (a perforated
 plate, a grille, a weave) whose every row looks like dashes. Data have 0.5 and 0.5, a smear 1 and 0."""
 
+LARGE = 1_000_000
+"""Pixels of a picture from which it is taken for a camera's frame."""
+
 Found = tuple[Symbol, Modules, Reading | None]
 
 
@@ -71,7 +74,7 @@ def decode(pixels: Pixels, search: Search, work: Workspace, trials: Trials | Non
     found = _searched(first, search, work, [], trials)
     if search.rescues:
         for view in rescues(picture, work):
-            if search.symbol_count is not None and _read_count(found) >= search.symbol_count:
+            if _enough(found, search, picture.size):
                 break
             read = quads_of([symbol.corners for symbol, _, reading in found if reading])
             if view.place is not None and overlapping(quads_of([view.place]), read):
@@ -80,6 +83,17 @@ def decode(pixels: Pixels, search: Search, work: Workspace, trials: Trials | Non
     if search.second_opinion_ms > 0 and _read_count(found) < (search.symbol_count or 1):
         found = _asked(first, found, search, work, trials)
     return _reading_order(found)
+
+
+def _enough(found: list[Found], search: Search, pixel_count: int) -> bool:
+    """Whether no other view is worth its time.
+
+    All that is expected was read; or, where nobody knows how many, the one symbol found in a large frame was. Other views are for
+    small and cut pictures, and took 200 ms of such a frame for nothing; where several were read there may be more.
+    """
+    if search.symbol_count is not None:
+        return _read_count(found) >= search.symbol_count
+    return pixel_count >= LARGE and len(found) == 1 == _read_count(found)
 
 
 def _read_count(found: list[Found]) -> int:
