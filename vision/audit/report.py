@@ -16,6 +16,7 @@ from vision.audit.measures import Symbols, read_symbols
 from vision.audit.plan import Brief
 from vision.audit.summary import Summary, summarize
 from vision.audit.trend import Story, Trend, stories_of, trends_of
+from vision.grade.limits import CAUSES
 from vision.grade.setup import Setup
 from vision.report.document import Beside, Block, Bullets, Callout, Cell, Document, Facts, Figure, Heading, Paragraph, Table, Tone
 from vision.results.schema import PARAMETERS
@@ -78,7 +79,7 @@ def _headline(name: str, group: Symbols, stories: Sequence[Story]) -> Iterator[B
 
 
 def _action(story: Story) -> tuple[str, ...]:
-    return (worst.ACTIONS[story.cause],) if story.cause in worst.ACTIONS else ()
+    return (CAUSES[story.cause],) if story.cause in CAUSES else ()
 
 
 def _overview(brief: Brief, summary: Summary) -> Block:

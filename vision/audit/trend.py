@@ -236,7 +236,7 @@ def _cause(
     if name.startswith("print_growth"):
         return ("growth_wide", "the print spreads") if change(name) > 0 else ("growth_thin", "the print gets thinner")
     return {
-        "grid_nonuniformity": ("grid", "transport or a bent surface"),
+        "grid_nonuniformity": ("grid_uneven", "transport or a bent surface"),
         "contrast_uniformity": ("", "single modules get weak"),
     }.get(name, ("", ""))
 

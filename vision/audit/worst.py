@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +14,17 @@ from vision.audit.look import picture_of
 from vision.audit.plan import Brief
 from vision.audit.sources import Opened
 from vision.audit.summary import parts
+from vision.grade.limits import explain, summary
+from vision.inspection import Workspace, inspect
 from vision.report.document import Beside, Block, Figure, Heading, Paragraph, Tone
 from vision.report.writer import printable
+from vision.types import Finding, Frame, Pixels
+from vision.verdict.recipe import Recipe
 
 WORST_COUNT = 20
 _PER_LINE = 4
 _COLUMNS = ["source", "frame", "name", "symbol_index", "text", "serial", "corners", "grade"]
 _NAME_MOST = 24
-
-ACTIONS: dict[str, str] = {
-    "dull_substrate": "More light or a cleaner window; a whiter or less glossy substrate; calibrate when the light was changed.",
-    "dark_print": "Raise density, heat or energy; change the ribbon or ink.",
-    "low_contrast": "Check light and angle first, then ink and substrate.",
-    "axial": "Encoder scale, belt speed or slip along the transport; if the print measures right, the camera looks at it slanted.",
-    "line_lost": "A dead nozzle, heater dot or laser scan line at that place: clean the head, run its nozzle or dot test.",
-    "line_added": "A streak: a nozzle that drips, a dirty wiper, a scratched ribbon or a scratch in the varnish.",
-    "growth_wide": "Lower burn time, heat or print pressure, a smaller drop size or thinner ink.",
-    "growth_thin": "Raise burn time, heat or print pressure, or the drop size; a worn ribbon or head prints thin too.",
-    "grid": "The transport vibrates, slips or jerks during the print, or the surface bends under the head.",
-}
-"""What to do, by cause."""
 
 
 def worst_rows(folder: Path, count: int = WORST_COUNT) -> list[dict[str, Any]]:
@@ -57,8 +47,11 @@ def worst_rows(folder: Path, count: int = WORST_COUNT) -> list[dict[str, Any]]:
     return [row for _, _, row in sorted(kept, key=lambda entry: entry[:2], reverse=True)]
 
 
-def limits_in_words(row: dict[str, Any]) -> str:
-    """The parameters at the overall grade, lowest first."""
+def limits_in_words(row: dict[str, Any], pixels: Pixels | None, recipe: Recipe, work: Workspace) -> str:
+    """What limits the grade of a symbol: worked out anew where its picture shows it, else the parameters at its grade."""
+    finding = _found_again(row, pixels, recipe, work) if pixels is not None and row["corners"] else None
+    if finding is not None and finding.report is not None:
+        return summary(explain(finding, recipe.setup.mm_per_px), finding.report)
     graded = {name: p["grade"] for name, p in row["grade"]["parameters"].items() if p is not None}
     lowest = row["grade"]["overall"]
     if lowest >= 4.0:
@@ -67,6 +60,16 @@ def limits_in_words(row: dict[str, Any]) -> str:
         return "found, not decoded"
     limiting = [name.replace("_", " ") for name, grade in graded.items() if grade <= lowest]
     return f"limited by {', '.join(limiting[:3])}{' ...' if len(limiting) > 3 else ''}"
+
+
+def _found_again(row: dict[str, Any], pixels: Pixels, recipe: Recipe, work: Workspace) -> Finding | None:
+    """The symbol of a row in its picture: the one at its place with its grade."""
+    middle = np.array(row["corners"]).reshape(4, 2).mean(axis=0)
+    for finding in inspect(Frame(pixels), recipe, work).findings:
+        near = np.hypot(*(finding.symbol.corners.mean(axis=0) - middle)) < finding.symbol.px_per_module
+        if near and finding.report is not None and finding.report.overall == row["grade"]["overall"]:
+            return finding
+    return None
 
 
 def _short(text: str) -> str:
@@ -80,22 +83,22 @@ def chapter(brief: Brief, folder: Path) -> Iterator[Block]:
         return
     yield Heading(f"The worst {len(rows)}" if len(rows) > 1 else "The worst")
     opened = [Opened(source) for source in brief.sources]
+    work = Workspace()
     figures: list[Block] = []
     for row in rows:
         source = brief.sources[row["source"]]
-        said = row["serial"] or row["text"] or ""
-        label = (
-            f"{_short(row['name'])}: {row['grade']['formal']} ({row['grade']['letter']}), {limits_in_words(row)}. {_short(said)}"
-        )
         pixels = picture_of(source, opened[row["source"]], row["name"])
+        said = row["serial"] or row["text"] or ""
+        limits = limits_in_words(row, pixels, brief.recipe, work)
+        label = f"{_short(row['name'])}: {row['grade']['formal']} ({row['grade']['letter']}), {limits}. {_short(said)}"
         if pixels is None:
             figures.append(Paragraph(f"{printable(label)} (no image was kept)", Tone.MUTED))
             continue
         corners = np.array(row["corners"]).reshape(4, 2) if row["corners"] else None
         figures.append(Figure(pictures.symbol_picture(pixels, corners), f"symbol of {row['name']}", label))
+    work.close()
     for each in opened:
-        with closing(each):
-            pass
+        each.close()
     for first in range(0, len(figures), _PER_LINE):
         line = figures[first : first + _PER_LINE]
         yield Beside((*line, *(Paragraph("") for _ in range(_PER_LINE - len(line)))), (1.0,) * _PER_LINE)
