@@ -1,12 +1,13 @@
 # run, test, bench, lint: the whole set-up hangs behind each of them.
 PYTHON ?= python3
 BIN := .venv/bin
+BENCHMARK := --benchmark-enable --benchmark-only --benchmark-storage=file://bench/releases -W default::pytest_benchmark.logger.PytestBenchmarkWarning
 DMTX := $(BIN)/python -c 'import pylibdmtx.pylibdmtx'
 .DEFAULT_GOAL := help
-.PHONY: help setup run test fuzz faults bench lint qualification lock clean
+.PHONY: help setup run test fuzz faults bench bench-release lint qualification lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 setup: .venv/.ready  ## .venv with locked versions, libdmtx, the simulated camera, compiled kernels
 	@$(BIN)/python -m kernels
@@ -44,8 +45,11 @@ lint: setup  ## ruff and mypy
 	$(BIN)/mypy
 
 bench: setup  ## figures of the README's table, kernels and line
-	$(BIN)/python -m pytest bench --benchmark-enable --benchmark-only
+	$(BIN)/python -m pytest bench $(BENCHMARK) --benchmark-compare --benchmark-group-by=fullname --benchmark-columns=min,median,rounds
 	$(BIN)/python -m bench
+
+bench-release: setup  ## stores the kernels' results as this release's, for `make bench` to compare with
+	$(BIN)/python -m pytest bench/test_decode_kernels.py bench/test_grade_kernels.py $(BENCHMARK) --benchmark-save=release
 
 qualification: setup  ## qualification.pdf: what is installed, each requirement and the run of its tests
 	-$(BIN)/python -m pytest --junitxml=.qualification.xml
