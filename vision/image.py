@@ -31,7 +31,7 @@ from vision.grade.setup import Setup
 from vision.inspection import Workspace
 from vision.inspection import inspect as inspect_frame
 from vision.types import Frame, Inspection, Pixels
-from vision.verdict.recipe import Recipe, recipe_for
+from vision.verdict.recipe import EXTRA_EFFORT, Recipe, recipe_for
 
 SECOND_OPINION_MS = 200.0
 """Time for libdmtx where our own reader fails: nobody waits for the verdict here."""
@@ -80,12 +80,15 @@ def recipe_of(
     symbols: int | None = None,
     decode_only: bool = False,
 ) -> Recipe:
-    """What to look for in an image by itself: always one code too many as well, for nobody waits for the verdict here."""
+    """What to look for in an image by itself.
+
+    symbols: how many there must be; the search then ends soon after them, with a look for one too many. None: the order's number,
+    and without an order all that there are, for which the whole budget is used (thirty times the time).
+    """
     search = search or Search(rescues=True, second_opinion_ms=SECOND_OPINION_MS)
     recipe = Recipe(search, setup) if order is None else recipe_for(order, search, setup, count_extra=True)
     wanted = symbols if symbols is not None else recipe.symbols_per_frame
-    # Without a number to stop at, the search has the budget of one symbol: give it that of all.
-    search = dataclasses.replace(recipe.search, effort=recipe.search.effort * (wanted or 1))
+    search = dataclasses.replace(recipe.search, symbol_count=wanted, extra_effort=4 * EXTRA_EFFORT if wanted else 0)
     return dataclasses.replace(recipe, search=search, symbols_per_frame=wanted, decode_only=decode_only)
 
 

@@ -73,9 +73,8 @@ def decode(pixels: Pixels, search: Search, work: Workspace, trials: Trials | Non
     trials = Trials() if trials is None else trials
     found = _searched(first, search, work, [], trials)
     if search.rescues:
-        for view in rescues(picture, work):
-            if _enough(found, search, picture.size):
-                break
+        views = rescues(picture, work)  # each is made when it is asked for
+        while not _enough(found, search, picture.size) and (view := next(views, None)) is not None:
             read = quads_of([symbol.corners for symbol, _, reading in found if reading])
             if view.place is not None and overlapping(quads_of([view.place]), read):
                 continue
