@@ -37,8 +37,10 @@ class BufferReader:
         self._device = device
         self._layout: _Layout | None = None
 
-    def read(self, buffer: Any, into: Pixels | None, arrival_ns: int) -> Grab:
+    def read(self, buffer: Any, into: Pixels | None, arrival_ns: int, place: int | None = None) -> Grab:
         """Metadata, then the pixels into `into` ((height, width) uint8). Anything odd in the frame makes it INCOMPLETE.
+
+        place: the buffer is this place and begins where `into` does, so pixels that lie right are not copied (in_place).
 
         CameraError when the camera sends something that is not one Mono8 image, or `into` has another shape.
         """
@@ -57,12 +59,13 @@ class BufferReader:
             if shape != self._shape:
                 detail = f"the frame is {shape[1]}x{shape[0]}, {self._shape[1]}x{self._shape[0]} was asked"
                 return Grab(GrabStatus.INCOMPLETE, frame_id, arrival_ns, timestamp_ns, detail=detail)
-            if into is not None:
-                np.copyto(into, self._view(buffer, self._layout.row_bytes))
+            row_bytes = self._layout.row_bytes
+            if into is not None and (place is None or row_bytes != self._shape[1] or int(buffer.image_offset)):
+                np.copyto(into, self._view(buffer, row_bytes))  # within one place too: numpy sees the overlap
         except Exception as error:  # a chunk or an info that this frame lacks: no reason to give up the camera
             return Grab(GrabStatus.INCOMPLETE, frame_id, arrival_ns, detail=" ".join(str(error).split()))
         encoder, lines = chunks.get("ChunkEncoderValue"), chunks.get("ChunkLineStatusAll")
-        return Grab(GrabStatus.FRAME, frame_id, arrival_ns, timestamp_ns, encoder, lines)
+        return Grab(GrabStatus.FRAME, frame_id, arrival_ns, timestamp_ns, encoder, lines, place=place)
 
     def _view(self, buffer: Any, row_bytes: int) -> Pixels:
         """The pixels where they lie: valid until the buffer is queued."""

@@ -20,6 +20,7 @@ from typing import Any
 
 from vision.cameras.buffers import BufferReader
 from vision.cameras.camera import CameraError, Grab, GrabStatus
+from vision.cameras.in_place import PlacedBuffers, possible
 from vision.cameras.nodes import FeatureInfo, Nodes
 from vision.cameras.profile import Profile, Readback, apply_profile
 from vision.types import Pixels
@@ -28,6 +29,7 @@ _WAIT_MS = 50  # one wait inside harvesters, with the interpreter's lock held: s
 # took 1.35 ms of CPU per frame, 8 ms 0.41, 50 ms 0.2; frames are not later, the wait ends when one comes.
 _WATCH_NS = 50_000_000  # without a frame for so long, the access status is looked at
 _PING_NS = 500_000_000  # and after so long a register is read: some producers never change the status
+_PLACES_MAX = 256  # buffers that a producer will take
 _NO_ACCESS = 3  # GenTL DEVICE_ACCESS_STATUS_NOACCESS
 
 _open_in: int | None = None  # the process that has a camera open
@@ -141,6 +143,7 @@ class GenicamCamera:
         self._started = False
         self._lost = ""
         self._incomplete = 0
+        self._placed: PlacedBuffers | None = None
         self._wait_ms = 0
         self._seen_ns = self._watched_ns = self._pinged_ns = 0
         self._harvester, self._words = _harvester(producers)
@@ -224,7 +227,26 @@ class GenicamCamera:
         except Exception as error:
             raise CameraError(f"{self.name}: acquisition does not start: {_words(error)}") from None
         self._started = True
+        if self._placed is not None and not self._placed.active:
+            self._placed = None
         self._seen_ns = self._watched_ns = self._pinged_ns = time.monotonic_ns()
+
+    def fill(self, views: Sequence[Pixels], room_bytes: int) -> bool:
+        """See Camera. What cannot be filled in place shows with start(): ask `fills`."""
+        assert not self._started, "fill() comes before start()"
+        if possible() and len(views) <= _PLACES_MAX:
+            self._placed = PlacedBuffers(self._acquirer, views, room_bytes)
+        return self._placed is not None
+
+    @property
+    def fills(self) -> bool:
+        """Frames come in the places given to fill()."""
+        return self._placed is not None
+
+    def give(self, place: int) -> None:
+        """This place may be filled."""
+        assert self._placed is not None, "fill() comes first"
+        self._placed.give(place)
 
     def grab(self, into: Pixels | None, timeout_s: float) -> Grab:
         """The next frame. INCOMPLETE has no frame id: harvesters does not give it; count it as the next one."""
@@ -264,10 +286,16 @@ class GenicamCamera:
     def _take(self, buffer: Any, into: Pixels | None) -> Grab:
         """Reads a buffer and gives it back without clearing it; frame id and time are gone after that, so they are read first."""
         arrival_ns = self._seen_ns = time.monotonic_ns()
+        place = None if self._placed is None else int(buffer.context)
+        grab = None
         try:
-            return self._reader.read(buffer, into, arrival_ns)
+            if self._placed is not None and place is not None:
+                into = self._placed.views[place]
+            grab = self._reader.read(buffer, into, arrival_ns, place)
+            return grab
         finally:
-            buffer.parent.queue_buffer(buffer, False)
+            if grab is None or grab.place is None:
+                buffer.parent.queue_buffer(buffer, False)
 
     def _access(self) -> int | None:
         """The GenTL access status, None where the producer does not tell."""
