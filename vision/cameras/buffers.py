@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vision.cameras.camera import CameraError, Grab, GrabStatus
+from vision.cameras.chunks import ChunkReader
 from vision.types import Pixels
 
 _IMAGE, _CHUNK_DATA = 1, 4  # GenTL payload types that hold one image
@@ -27,13 +28,13 @@ class _Layout:
 class BufferReader:
     """Reads the buffers of one camera.
 
-    width, height: of every frame, pixels. chunk_nodes: the nodes of ChunkFrameID, ChunkEncoderValue, ChunkLineStatusAll that
-    the camera sends. device: asked for its tick frequency where frames have no time in ns.
+    width, height: of every frame, pixels. chunks: of ChunkFrameID, ChunkEncoderValue, ChunkLineStatusAll those that the camera
+    sends. device: asked for its tick frequency where frames have no time in ns.
     """
 
-    def __init__(self, width: int, height: int, chunk_nodes: Mapping[str, Any], device: Any) -> None:
+    def __init__(self, width: int, height: int, chunks: ChunkReader, device: Any) -> None:
         self._shape = (height, width)
-        self._chunk_nodes = dict(chunk_nodes)
+        self._chunks = chunks
         self._device = device
         self._layout: _Layout | None = None
 
@@ -50,7 +51,7 @@ class BufferReader:
             self._layout = self._first(buffer)
         frame_id = None
         try:
-            chunks = {name: int(node.value) for name, node in self._chunk_nodes.items()}
+            chunks = self._chunks.read(buffer)
             frame_id = chunks.get("ChunkFrameID")
             if frame_id is None:
                 frame_id = int(buffer.frame_id)

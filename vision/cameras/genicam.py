@@ -20,6 +20,7 @@ from typing import Any
 
 from vision.cameras.buffers import BufferReader
 from vision.cameras.camera import CameraError, Grab, GrabStatus
+from vision.cameras.chunks import ChunkReader
 from vision.cameras.in_place import PlacedBuffers, possible
 from vision.cameras.nodes import FeatureInfo, Nodes
 from vision.cameras.profile import Profile, Readback, apply_profile
@@ -203,8 +204,8 @@ class GenicamCamera:
         from genicam.gentl import TimeoutException  # noqa: PLC0415 as harvesters
 
         self._timeout_error = TimeoutException
-        self._chunks = bool(chunks)
-        self._reader = BufferReader(self.width, self.height, chunks, self._acquirer.device)
+        reader = ChunkReader(chunks, lambda buffer: self._acquirer._update_chunk_data(buffer=buffer, is_manual=False))
+        self._reader = BufferReader(self.width, self.height, reader, self._acquirer.device)
         self._tells_access = self._access() is not None
         self._acquirer.num_buffers = self.profile.buffer_count
 
@@ -283,8 +284,6 @@ class GenicamCamera:
             buffer.parent.queue_buffer(buffer)
             self._incomplete += 1
             return None
-        if self._chunks:
-            self._acquirer._update_chunk_data(buffer=buffer, is_manual=False)
         return buffer
 
     def _take(self, buffer: Any, into: Pixels | None) -> Grab:
