@@ -354,7 +354,7 @@ class Line:
             seconds=now - self._began,
             rate_hz=self.dispatch.rate.now_hz(now),
             counts=self.ledger.counts,
-            latency_ms=self.dispatch.latency.as_dict(),
+            latency=self.dispatch.latency,
             inspectors_ready=sum(c.ready for c in self.crew.of("inspector")),
             slots_free=self.dispatch.slots_free,
             slots=self.config.slots,
