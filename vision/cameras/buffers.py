@@ -37,6 +37,7 @@ class BufferReader:
         self._chunks = chunks
         self._device = device
         self._layout: _Layout | None = None
+        self._offset = 0  # of the image in the last buffer
 
     def read(self, buffer: Any, into: Pixels | None, arrival_ns: int, place: int | None = None) -> Grab:
         """Metadata, then the pixels into `into` ((height, width) uint8). Anything odd in the frame makes it INCOMPLETE.
@@ -56,12 +57,14 @@ class BufferReader:
             if frame_id is None:
                 frame_id = int(buffer.frame_id)
             timestamp_ns = self._layout.timestamp_ns(buffer)
-            shape = (int(buffer.height), int(buffer.width))
-            if shape != self._shape:
-                detail = f"the frame is {shape[1]}x{shape[0]}, {self._shape[1]}x{self._shape[0]} was asked"
-                return Grab(GrabStatus.INCOMPLETE, frame_id, arrival_ns, timestamp_ns, detail=detail)
+            if not self._chunks.as_before:  # each question to the producer costs 1 to 4 us
+                shape = (int(buffer.height), int(buffer.width))
+                if shape != self._shape:
+                    detail = f"the frame is {shape[1]}x{shape[0]}, {self._shape[1]}x{self._shape[0]} was asked"
+                    return Grab(GrabStatus.INCOMPLETE, frame_id, arrival_ns, timestamp_ns, detail=detail)
+                self._offset = int(buffer.image_offset)
             row_bytes = self._layout.row_bytes
-            if into is not None and (place is None or row_bytes != self._shape[1] or int(buffer.image_offset)):
+            if into is not None and (place is None or row_bytes != self._shape[1] or self._offset):
                 np.copyto(into, self._view(buffer, row_bytes))  # within one place too: numpy sees the overlap
         except Exception as error:  # a chunk or an info that this frame lacks: no reason to give up the camera
             return Grab(GrabStatus.INCOMPLETE, frame_id, arrival_ns, detail=" ".join(str(error).split()))
@@ -71,7 +74,7 @@ class BufferReader:
     def _view(self, buffer: Any, row_bytes: int) -> Pixels:
         """The pixels where they lie: valid until the buffer is queued."""
         height, width = self._shape
-        flat = np.frombuffer(buffer.raw_buffer, np.uint8, count=row_bytes * height, offset=int(buffer.image_offset))
+        flat = np.frombuffer(buffer.raw_buffer, np.uint8, count=row_bytes * height, offset=self._offset)
         return flat.reshape(height, row_bytes)[:, :width]
 
     def _first(self, buffer: Any) -> _Layout:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vision.types import Pixels
 
@@ -18,8 +17,7 @@ class GrabStatus(Enum):
     ENDED = "ended"  # a recording is at its end; never from a real camera
 
 
-@dataclass(frozen=True, slots=True)
-class Grab:
+class Grab(NamedTuple):
     """What one call of grab() gave; metadata are None where the camera does not send them.
 
     arrival_ns: host monotonic clock (time.monotonic_ns) when the whole frame was at the host.

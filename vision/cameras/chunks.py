@@ -116,6 +116,8 @@ class ChunkReader:
         self._attach = attach
         self._layout: Layout | None = None
         self._looked = False
+        self.as_before = False
+        """The last payload was laid out as the first one: size, and each chunk's id and length, the image's among them."""
 
     def read(self, buffer: Any) -> dict[str, int]:
         """Values by node name. Raises what genicam raises for a chunk that is missing."""
@@ -124,7 +126,9 @@ class ChunkReader:
         if self._layout is not None and _size(buffer) == self._layout.size:
             values = self._layout.read(buffer.raw_buffer)
             if values is not None:
+                self.as_before = True
                 return values
+        self.as_before = False
         self._attach(buffer)
         values = {name: int(node.value) for name, node in self._nodes.items()}
         if not self._looked:

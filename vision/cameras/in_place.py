@@ -55,6 +55,7 @@ class PlacedBuffers:
         self.active = False
         self._room_bytes = room_bytes
         self._places: list[bytes] = []
+        self._stream: Any = None
         self._buffers: list[Any] = []
         self._given: list[int] = []  # before the start
         self._plain = (acquirer._create_raw_buffers, acquirer._queue_announced_buffers, acquirer.num_buffers)
@@ -65,8 +66,7 @@ class PlacedBuffers:
     def give(self, index: int) -> None:
         """The camera may fill this place."""
         if self._buffers:
-            buffer = self._buffers[index]
-            buffer.parent.queue_buffer(buffer, False)
+            self._stream.queue_buffer(self._buffers[index], False)
         else:
             self._given.append(index)
 
@@ -85,6 +85,6 @@ class PlacedBuffers:
         if not self.active:
             self._plain[1](data_stream=data_stream, buffers=buffers)
             return
-        self._buffers = list(buffers)
+        self._stream, self._buffers = data_stream, list(buffers)
         for index in self._given:
             data_stream.queue_buffer(self._buffers[index])
