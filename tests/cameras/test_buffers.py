@@ -10,6 +10,7 @@ import pytest
 
 from vision.cameras.buffers import BufferReader
 from vision.cameras.camera import CameraError, GrabStatus
+from vision.cameras.chunks import ChunkReader
 
 
 class NotToldError(Exception):
@@ -44,7 +45,7 @@ class Node:
 
 
 def reader(device: object = None, **chunks: int | None) -> BufferReader:
-    return BufferReader(4, 3, {name: Node(content) for name, content in chunks.items()}, device)
+    return BufferReader(4, 3, ChunkReader({name: Node(content) for name, content in chunks.items()}), device)
 
 
 @pytest.mark.parametrize("padding", [None, 0, 4])

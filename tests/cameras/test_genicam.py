@@ -427,3 +427,57 @@ show(serials=serials, seen=seen, which=complaint(GenicamCamera, [viky], load_pro
     assert ids == list(range(ids[0], ids[0] + 10))
     assert all(changed > 90 for _, changed in result["seen"])
     assert result["which"].startswith("more than one camera")
+
+
+def test_a_camera_fills_places_itself(tmp_path: Path) -> None:
+    """Frames come in the places given, each only after it was given, and equal the copied ones; a place too small means copies."""
+    lines = run_python(
+        """
+from multiprocessing import RawArray
+from vision.cameras.in_place import HEAD_BYTES, possible
+assert possible()
+images = np.load("images.npy")
+height, width = images[0].shape
+room = height * width + 4096
+memory = RawArray("B", 12 * (room + 4096))
+flat = np.frombuffer(memory, np.uint8).reshape(12, room + 4096)
+camera = opened()
+views = [flat[k, 4096 : 4096 + height * width].reshape(height, width) for k in range(12)]
+assert camera.fill(views, room)
+for place in range(8):
+    camera.give(place)
+camera.start()
+assert camera.fills
+places, right = [], 0
+for k in range(30):
+    grab = until(camera, GrabStatus.FRAME)
+    image = views[grab.place]
+    right += (image == images[(grab.frame_id - 1) % 7]).all() and grab.encoder_count is not None
+    places.append(grab.place)
+    camera.give(grab.place if k != 4 else 11)  # place 4 is kept back, 11 comes in its stead
+show(places=places, right=int(right), kept=bool((views[4] == images[4]).all()))
+camera.stop()
+show(head=bool(flat[9, : 4096 - HEAD_BYTES].any()), unused=bool(views[9].any()))
+camera.close()
+""",
+        tmp_path,
+        simulated(tmp_path),
+    )
+    assert lines[0] == {"places": [*range(8), 0, 1, 2, 3, 11, *([5, 6, 7, 0, 1, 2, 3, 11] * 3)][:30], "right": 30, "kept": True}
+    assert lines[1] == {"head": False, "unused": False}
+    lines = run_python(
+        """
+images = np.load("images.npy")
+camera = opened()
+views = [np.zeros_like(images[0]) for _ in range(9)]
+assert camera.fill(views, images[0].nbytes)  # no room for the chunks
+camera.start()
+show(fills=camera.fills)
+grab = until(camera, GrabStatus.FRAME, into=views[3])
+show(place=grab.place, right=bool((views[3] == images[(grab.frame_id - 1) % 7]).all()))
+camera.close()
+""",
+        tmp_path,
+        simulated(tmp_path),
+    )
+    assert lines == [{"fills": False}, {"place": None, "right": True}]

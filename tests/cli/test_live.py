@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ CALM: dict[str, Any] = {
     "counts": Counts(
         triggered=1007, accepted=990, rejected=11, late=0, reasons=Counter({Reason.LOW_GRADE: 9, Reason.NO_SYMBOL: 2})
     ),
-    "latency_ms": {"p50": 31.2, "p99": 48.9, "p999": 55.0, "max": 61.0},
+    "latency": SimpleNamespace(as_dict=lambda: {"p50": 31.2, "p99": 48.9, "p999": 55.0, "max": 61.0}),
     "inspectors_ready": 2,
     "slots_free": 27,
     "slots": 32,

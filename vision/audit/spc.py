@@ -69,7 +69,7 @@ def measured(findings: Sequence[Finding]) -> tuple[float, ...]:
 class Chart:
     """One measure of one station. level, sigma: of single packs, from the first. mean: weighted. warned: a warning stands."""
 
-    __slots__ = ("_count", "_last", "_moves", "_sum", "level", "limit", "mean", "measure", "sigma", "warned")
+    __slots__ = ("_count", "_last", "_least_move", "_moves", "_sum", "level", "limit", "mean", "measure", "sigma", "warned")
 
     def __init__(self, measure: Measure, limit: float | None) -> None:
         self.measure = measure
@@ -77,7 +77,7 @@ class Chart:
         self.level = self.mean = self.sigma = nan
         self.warned = False
         self._count = 0
-        self._sum = self._moves = 0.0
+        self._sum = self._moves = self._least_move = 0.0
         self._last = nan
 
     def add(self, value: float) -> bool:
@@ -89,6 +89,8 @@ class Chart:
             return False
         reach = _CLIP_SIGMA * self.sigma
         self.mean += WEIGHT * min(max(value - self.mean, -reach), reach)
+        if not self.warned and (self.mean - self.level) * self.measure.worse < self._least_move:
+            return False  # most packs end here
         share = self._urgency()
         begins = share >= 1.0 and not self.warned
         self.warned = share >= (CLEAR_SHARE if self.warned else 1.0)
@@ -104,6 +106,7 @@ class Chart:
         if self._count == BASELINE_COUNT:
             self.level = self.mean = self._sum / BASELINE_COUNT
             self.sigma = max(self._moves / (BASELINE_COUNT - 1) / 1.128, self.measure.least / 4)  # mean moving range, d2 of two
+            self._least_move = SIGNIFICANT * self.sigma * _ERROR * 0.999  # no warning below it, see _urgency
 
     def _urgency(self) -> float:
         """1 where a warning is due: moved beyond chance and a share of the way to the limit, or so near to it that packs fall."""

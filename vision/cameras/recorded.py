@@ -262,6 +262,16 @@ class RecordedCamera:
             encoder_count=round(self._taken * self._counts_per_pack) if self._counts_per_pack else None,
         )
 
+    @property
+    def fills(self) -> bool:
+        return False
+
+    def fill(self, views: Sequence[Pixels], room_bytes: int) -> bool:
+        return False
+
+    def give(self, place: int) -> None:
+        raise AssertionError("fill() said no")
+
     def set_user_output(self, output: str, value: bool) -> None:
         """Keeps the value in `user_outputs`: a recording drives nothing."""
         self.user_outputs[output] = value

@@ -46,6 +46,9 @@ _GAP = {Reason.MISSED_FRAME: "the camera's frame ids leave this one out", Reason
 class Acquirer:
     """One camera's frames to slots and messages.
 
+    A camera that can fills the slots itself (`fills`); of those it holds, buffer_count are its own, to fill ahead: with no more
+    left there is NO_SLOT. From another camera a frame is copied into a free slot.
+
     last_trigger: number of the last trigger that has its verdict; above 0 this is a reconnect, and triggers missing before
     the first frame went by while the camera was away. trigger_limit: stop after this trigger, None = never.
     """
@@ -60,6 +63,7 @@ class Acquirer:
         frame_ids: FrameIds,
         last_trigger: int,
         trigger_limit: int | None,
+        buffer_count: int = 0,
     ) -> None:
         self._channel = channel
         self._camera = camera
@@ -67,6 +71,9 @@ class Acquirer:
         self._station = station
         self._views = [pool.pixels(slot, station) for slot in range(pool.slot_count)]
         self._generations = pool.generations
+        self._fills = camera.fill(self._views, pool.room_bytes)
+        self._given: set[int] = set()  # slots that the camera may fill
+        self._buffer_count = buffer_count
         self._free: list[int] = []  # the slot freed last is taken first: its memory is the likeliest to be in a cache
         self._frame_ids = frame_ids
         self._trigger = last_trigger
@@ -81,18 +88,25 @@ class Acquirer:
     def last_trigger(self) -> int:
         return self._trigger
 
+    def start(self) -> None:
+        """Begins acquisition, with slots where the camera fills them; not at all when told to leave before there are any."""
+        while self._fills and not self._given and not self._stop and not self._channel.closed:
+            self._channel.wait(_GRAB_TIMEOUT_S)
+            self._listen()
+        if self._stop or self._channel.closed:
+            return
+        self._camera.start()
+        if self._fills and not self._camera.fills:  # it sends more than has room: copied as from other cameras
+            self._fills = False
+            self._free.extend(self._given)
+            self._given.clear()
+
     def run(self) -> str:
         """Grabs until told to stop, the line is gone, the camera is lost or at its end; gives the detail of a loss or ""."""
         last_frame = time.monotonic()
         while not self._stop and not self._channel.closed:
             self._listen()
-            slot = self._free[-1] if self._free else None
-            if slot is not None:
-                self._generations[slot] += 1  # before the first byte is written
-            if slot is None:
-                grab = self._camera.grab(None, _GRAB_TIMEOUT_WAITED_FOR_S)
-            else:
-                grab = self._camera.grab(self._views[slot], self._grab_timeout_s)
+            grab, slot = self._grab_in_place() if self._fills else self._grab_copied()
             if grab.status is GrabStatus.TIMEOUT:
                 if self._frame_timeout_s and time.monotonic() - last_frame > self._frame_timeout_s:
                     return f"no frame for {self._frame_timeout_s:g} s"
@@ -105,7 +119,29 @@ class Acquirer:
                 self._stop = True
             else:
                 self._post(grab, slot)
+                if slot is not None and slot in self._given:
+                    self._give(slot)  # it did not go to the line
         return ""
+
+    def _grab_copied(self) -> tuple[Grab, int | None]:
+        """The next frame in a free slot."""
+        if not self._free:
+            return self._camera.grab(None, _GRAB_TIMEOUT_WAITED_FOR_S), None
+        slot = self._free[-1]
+        self._generations[slot] += 1  # before the first byte is written
+        return self._camera.grab(self._views[slot], self._grab_timeout_s), slot
+
+    def _grab_in_place(self) -> tuple[Grab, int | None]:
+        """The next frame in the slot that the camera filled."""
+        spare = len(self._given) > self._buffer_count
+        grab = self._camera.grab(None, self._grab_timeout_s if spare else _GRAB_TIMEOUT_WAITED_FOR_S)
+        return grab, grab.place
+
+    def _give(self, slot: int) -> None:
+        """The camera may fill this slot."""
+        self._generations[slot] += 1  # before the first byte is written
+        self._given.add(slot)
+        self._camera.give(slot)
 
     def _post(self, grab: Grab, slot: int | None) -> None:
         """Numbers the trigger, and tells of those that the camera's frame ids show missing before it."""
@@ -121,10 +157,13 @@ class Acquirer:
             return
         if grab.status is GrabStatus.INCOMPLETE:
             self._miss(Reason.INCOMPLETE_FRAME, grab, grab.detail)
-        elif slot is None:
+        elif slot is None or (self._fills and len(self._given) <= self._buffer_count):
             self._miss(Reason.NO_SLOT, grab, "all slots in use")
         else:
-            self._free.pop()
+            if self._fills:
+                self._given.remove(slot)
+            else:
+                self._free.pop()
             self._channel.send(
                 FrameReady(
                     self._trigger,
@@ -154,6 +193,9 @@ class Acquirer:
             self._channel.flush()
         for message in self._channel.receive():
             match message:
+                case Slots(slots) if self._fills:
+                    for slot in slots:
+                        self._give(slot)
                 case Slots(slots):
                     self._free.extend(slots)
                 case SetOutput(value):
@@ -197,10 +239,11 @@ def run_acquirer(
             raise CameraError(
                 f"camera gives {camera.width}x{camera.height}, its profile says {pool.shapes[station][1]}x{pool.shapes[station][0]}"
             )
-        camera.start()
         # With the last id known, what went by while the camera was away shows as a gap.
         frame_ids = FrameIds(source.frame_id_bits, first_id=None if last_frame_id is None else last_frame_id + 1)
-        acquirer = Acquirer(channel, camera, pool, station, config, frame_ids, last_trigger, trigger_limit)
+        starting = Acquirer(channel, camera, pool, station, config, frame_ids, last_trigger, trigger_limit, source.buffer_count)
+        starting.start()
+        acquirer = starting
         channel.send(Ready())
         lost = acquirer.run()
     except CameraError as error:

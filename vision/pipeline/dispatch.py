@@ -63,7 +63,7 @@ class Dispatch:
     """Words of children to the ledger, its actions to messages; knows who owns which slot.
 
     claim, last_triggers: see Ledger. overrun: in words, when more rows wait for the recorder than may; empty else.
-    last_frame_id: by station.
+    last_frame_id: by station. buffer_counts: by station, slots beyond the configured ones that its camera fills ahead; none = 0.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Dispatch:
         claim: Callable[[Sequence[str]], tuple[Reason, ...]],
         recipes: Sequence[Recipe],
         last_triggers: Sequence[int] = (),
+        buffer_counts: Sequence[int] = (),
     ) -> None:
         self._names = tuple(station.name for station in config.stations)
         self._inspector_count = config.inspectors
@@ -80,7 +81,8 @@ class Dispatch:
         self._crew = crew
         deadline_ns = int(config.deadline_ms * 1e6)
         self.ledger = Ledger(self._names, deadline_ns, deadline_ns, claim, self._row_durable, last_triggers)
-        self.owners = SlotOwners(config.slots)
+        self._buffer_counts = tuple(buffer_counts) or (0,) * len(self._names)
+        self.owners = SlotOwners(config.slots + sum(self._buffer_counts))
         self._rows: list[tuple[int, Row]] = []  # decided, not yet sent to the recorder
         self._rows_due_ns = 0
         self._words_due_ns: int | None = None  # what is held for the rejectors must go then
@@ -241,7 +243,8 @@ class Dispatch:
 
     @property
     def slots_free(self) -> int:
-        return len(self.owners.free) + self.owners.count("acquirer")
+        """Of the configured ones."""
+        return max(0, len(self.owners.free) + self.owners.count("acquirer") - sum(self._buffer_counts))
 
     def give_slots(self) -> None:
         """Gives free slots to the acquirers, each no more than its share."""
@@ -250,7 +253,7 @@ class Dispatch:
         acquirers = self._crew.of("acquirer")
         for child in acquirers:
             full_share = max(1, self._slot_count // len(acquirers))
-            share = full_share - self.owners.count("acquirer", child.index)
+            share = full_share + self._buffer_counts[child.index] - self.owners.count("acquirer", child.index)
             if share < full_share / 4:  # enough there; many slots in one message, for each message wakes a process
                 continue
             given = []

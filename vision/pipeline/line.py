@@ -76,9 +76,10 @@ class Line:
         self._frame_limit = frame_limit
         self._reject_ports = tuple(reject_ports) or (None,) * len(config.stations)
         self._names = tuple(station.name for station in config.stations)
-        self.pool = FramePool(CONTEXT, config.slots, [source.shape for source in sources])
+        buffer_counts = [source.buffer_count for source in sources]
+        self.pool = FramePool(CONTEXT, config.slots + sum(buffer_counts), [source.shape for source in sources])
         self.crew = Crew(config.restart_count, config.restart_window_s, batch.logs)
-        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all, recipes, batch.last_triggers)
+        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all, recipes, batch.last_triggers, buffer_counts)
         self.ledger = self.dispatch.ledger
         self.trouble: dict[str, str] = {}  # what is wrong now, by who; empty = ready
         self._ended = [False] * len(self._names)
@@ -353,7 +354,7 @@ class Line:
             seconds=now - self._began,
             rate_hz=self.dispatch.rate.now_hz(now),
             counts=self.ledger.counts,
-            latency_ms=self.dispatch.latency.as_dict(),
+            latency=self.dispatch.latency,
             inspectors_ready=sum(c.ready for c in self.crew.of("inspector")),
             slots_free=self.dispatch.slots_free,
             slots=self.config.slots,

@@ -16,25 +16,29 @@ import numpy.typing as npt
 
 from vision.types import Pixels
 
+_PAGE = 4096
+
 
 class FramePool:
     """Pixels and generations of all slots; made by the line, handed to acquirers, inspectors and recorder at their start.
 
-    shapes: (height, width) of each station's frames; every slot is large enough for the largest.
+    shapes: (height, width) of each station's frames; every slot is large enough for the largest. Pixels begin on a page; a page in
+    front of them and at least one behind are the acquirer's: a camera that fills slots itself sends more than pixels.
     """
 
     def __init__(self, context: Any, slot_count: int, shapes: Sequence[tuple[int, int]]) -> None:
         self.slot_count = slot_count
         self.shapes = tuple(shapes)
         # Slots begin on a page, so that two processes never write to one cache line or page.
-        self.slot_bytes = -(-max(h * w for h, w in shapes) // 4096) * 4096
+        self.room_bytes = -(-max(h * w for h, w in shapes) // _PAGE) * _PAGE + _PAGE
+        self.slot_bytes = _PAGE + self.room_bytes
         self._memory = context.RawArray("B", self.slot_bytes * slot_count)
         self._generations = context.RawArray("Q", slot_count)
 
     def pixels(self, slot: int, station: int) -> Pixels:
         """A writable (height, width) view of a slot as the station's frame."""
         height, width = self.shapes[station]
-        flat = np.frombuffer(self._memory, dtype=np.uint8, count=height * width, offset=slot * self.slot_bytes)
+        flat = np.frombuffer(self._memory, dtype=np.uint8, count=height * width, offset=slot * self.slot_bytes + _PAGE)
         return flat.reshape(height, width)
 
     def read_only(self, slot: int, station: int) -> Pixels:

@@ -30,11 +30,15 @@ SIMULATED_SERIAL_NUMBER = "SIM0001"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """shape: (height, width) of the station's frames. environment: to be set before the camera's library is loaded."""
+    """shape: (height, width) of the station's frames. environment: to be set before the camera's library is loaded.
+
+    buffer_count: slots that the camera itself needs, to fill ahead.
+    """
 
     shape: tuple[int, int]
     environment: dict[str, str] = field(default_factory=dict)
     frame_id_bits: int = 64
+    buffer_count: int = 0
 
 
 @contextmanager
@@ -68,7 +72,7 @@ def _source(config: CameraConfig, folder: Path) -> Source:
     profile = load_profile(config.profile)
     shape = (profile.height, profile.width)
     if config.backend == "genicam":
-        return Source(shape, frame_id_bits=profile.frame_id_bits)
+        return Source(shape, frame_id_bits=profile.frame_id_bits, buffer_count=profile.buffer_count)
     recording = Recording.open(_path(config))
     environment = prepare(
         folder,
@@ -81,7 +85,7 @@ def _source(config: CameraConfig, folder: Path) -> Source:
         faults=_faults(config),
         encoder_counts_per_pack=max(1, round(config.encoder_counts_per_pack)),
     )
-    return Source(shape, environment, profile.frame_id_bits)
+    return Source(shape, environment, profile.frame_id_bits, profile.buffer_count)
 
 
 def _replayed(recording: Recording) -> Iterator[Pixels | ReplayFrame]:

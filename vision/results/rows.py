@@ -57,6 +57,7 @@ class RowEncoder:
     def __init__(self) -> None:
         self._templates: OrderedDict[tuple[int, Shape], _Template] = OrderedDict()
         self._seen: OrderedDict[tuple[int, Shape], None] = OrderedDict()  # shapes met once: not worth a template yet
+        self._refused: set[tuple[int, Shape]] = set()  # a fault of ours, or of a later Arrow: the plain way for good
         self.learnt = 0
         self.plain = 0
 
@@ -92,7 +93,7 @@ class RowEncoder:
             except struct.error:
                 return self._plainly(rows)
         message = self._plainly(rows)
-        if key in self._seen and len(message) <= _MESSAGE_MAX:
+        if key in self._seen and key not in self._refused and len(message) <= _MESSAGE_MAX:
             self._learn(key, values, message)
         else:
             self._seen[key] = None
@@ -108,6 +109,7 @@ class RowEncoder:
         row_count, (tokens, _) = key
         template = _Template(tokens * row_count, values, row_count, message)
         if template.fill(values) != message:
+            self._refused.add(key)  # once: making a template costs more than the plain way
             return
         self.learnt += 1
         self._templates[key] = template
@@ -268,6 +270,7 @@ def _cell(kind: pa.DataType, tokens: Iterator[Any], numbered: Iterator[tuple[int
     return next(numbered)[0], token
 
 
+_CODES = {"double": "d", "float": "f", "int64": "q", "int32": "i", "int16": "h", "int8": "b"}
 _EMPTY = object()  # what Arrow puts into the children of a null struct: no null, but nothing
 
 
@@ -298,7 +301,7 @@ def _lay_out(kind: pa.DataType, cells: list[Cell], pieces: list[bytes | tuple[in
         pieces += [(cell[0], f"{cell[1]}s") for cell in cells if isinstance(cell, tuple)]
         pieces.append(b"\0" * (-sum(lengths) % _PAD))
     else:
-        code = {"double": "d", "int64": "q", "int32": "i", "int16": "h"}.get(str(kind), "q")
+        code = _CODES["int64" if pa.types.is_timestamp(kind) else str(kind)]
         width = struct.calcsize("<" + code)
         pieces += [(cell[0], code) if isinstance(cell, tuple) else b"\0" * width for cell in cells]
         pieces.append(b"\0" * (-width * len(cells) % _PAD))
