@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernels.finders import SAMPLES, find_finders, rank_turns, side_waves, wave_table
+from kernels.finders import LANES, SAMPLES, find_finders, rank_turns, side_waves, wave_table
 from kernels.lines import strip_edges, strip_edges_down
 from tests.decode.rendering import draw, modules
 from tests.reference import decode_pictures as slow
@@ -34,12 +34,16 @@ def test_side_waves(angle_deg: float) -> None:
 
 def test_wave_table_has_the_dashes_of_each_number_of_samples() -> None:
     table = wave_table(np.array((8, 10), np.int32))
-    assert table.shape == (2, sum(SAMPLES), 2)
+    assert table.shape == (sum(SAMPLES) // 2 // LANES, 2, 2, LANES)
     for k, count in enumerate((8, 10)):
-        for first, samples in zip(np.cumsum((0, *SAMPLES)), SAMPLES, strict=False):
-            t = (np.arange(samples) + 0.5) / samples
-            np.testing.assert_allclose(table[0, first : first + samples, k], np.sin(np.pi * count * t), atol=1e-6)
-            np.testing.assert_allclose(table[1, first : first + samples, k], np.cos(np.pi * count * t), atol=1e-6)
+        first = 0
+        for samples in SAMPLES:
+            blocks = samples // 2 // LANES
+            t = (np.arange(samples // 2) + 0.5) / samples
+            sines, cosines = (table[first : first + blocks, k, wave].ravel() for wave in (0, 1))
+            np.testing.assert_allclose(sines, np.sin(np.pi * count * t), atol=1e-6)
+            np.testing.assert_allclose(cosines, np.cos(np.pi * count * t), atol=1e-6)
+            first += blocks
 
 
 @pytest.mark.parametrize("inverse", [False, True])
