@@ -120,7 +120,7 @@ def _run(edges: Any, x: Any, slope: Any, sign: Any, price: Any) -> Any:
 
 
 @helper
-def _peak(strips: Any, k: Any, x: Any, sign: Any) -> Any:
+def edge_peak(strips: Any, k: Any, x: Any, sign: Any) -> Any:
     """The sub-pixel place of the steepest slope of this sign within two columns of x, and its height."""
     columns = strips.shape[1]
     best = -1
@@ -170,7 +170,7 @@ def pick_lines(strips: Any, edges: Any, runs: Any, price: Any, most: Any, least:
         first, last = _run(edges, at, slope, direction, price)
         w = sk = sx = skk = skx = 0.0
         for k in range(first, last + 1):
-            x, height = _peak(strips, k, at + round(slope * (k - middle)), direction)
+            x, height = edge_peak(strips, k, at + round(slope * (k - middle)), direction)
             if height > 0:
                 w += height
                 sk += height * k

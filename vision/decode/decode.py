@@ -179,11 +179,11 @@ def _attempt(picture: Pixels, candidate: Candidate, work: Workspace, effort: Eff
                 return Attempt(None, failure, symbol)
             if evidence < FINDER_LEAST:
                 continue
-            if sharpen == SHARPEN[0] and doubt is None:
-                doubt = _convincing(view, modules, size)
             reading = _read(modules, effort, first and sharpen == SHARPEN[0])
             if isinstance(reading, Reading):
                 return Attempt((view, modules, reading))
+            if sharpen == SHARPEN[0] and doubt is None:
+                doubt = _convincing(view, modules, size)
             failure = max(failure, reading, key=STEPS.index)
     return Attempt(None, failure, symbol, doubt)
 
