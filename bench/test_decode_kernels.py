@@ -46,7 +46,7 @@ WORDS[::8] = 9
 SHAPES = shapes_of(None)
 CORNERS = np.ascontiguousarray(CORNERS)
 WAVES = np.empty((4, SHAPES.counts.size, 4))
-side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, WAVES)
+side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, 0.0, WAVES)
 FINDERS, SOLID_PAIRS = np.empty((5, 12)), np.empty((6, 7))
 PLACE = np.array((496.0, 368.0, 1.0, 0.1, 1.0))
 
@@ -76,7 +76,7 @@ ROWS: dict[str, Any] = {
     "turn_upright": lambda: turn_upright(FRAME, 496.0, 368.0, 1.0, 0.1, -0.1, 1.0, PATCH),
     "strip_edges": lambda: strip_edges(PATCH, STRIPS),
     "strip_edges_down": lambda: strip_edges_down(PATCH, STRIPS),
-    "side_waves": lambda: side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, WAVES),
+    "side_waves": lambda: side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, 0.0, WAVES),
     "rank_turns": lambda: rank_turns(CORNERS, 1.0, SHAPES.counts, SHAPES.places, WAVES, 0.25, 0.1, 0, FINDERS),
     "find_finders": lambda: find_finders(
         FRAME,

@@ -55,12 +55,13 @@ def _apart(quad: Any, a: Any, b: Any) -> Any:
     return hypot(quad[a, 0] - quad[b, 0], quad[a, 1] - quad[b, 1])
 
 
-@kernel(void(pixels, array(f64, 2), array(i32, 1), array(f32, 4), array(f64, 3)))
-def side_waves(picture: Any, outline: Any, counts: Any, table: Any, out: Any) -> Any:
+@kernel(void(pixels, array(f64, 2), array(i32, 1), array(f32, 4), f64, array(f64, 3)))
+def side_waves(picture: Any, outline: Any, counts: Any, table: Any, least: Any, out: Any) -> Any:
     """How each side of an outline goes along with the dashes of so many modules, just inside of it.
 
     picture: (h, w) uint8, at least 2x2. outline: (4, 2) float64, x and y of its corners, in order around. counts: (n,) int32, even
-    numbers of modules, rising. table: of `wave_table`. out: (4, n, 4) float64; side s runs from corner s to the next. In phase and
+    numbers of modules, rising. table: of `wave_table`. least: correlation that a dashed side must reach: where no side of one pair
+    of opposite ones does, there is no finder, and the other pair is not looked at (0 = it is). out: (4, n, 4) float64; side s runs from corner s to the next. In phase and
     in quadrature: correlation, -1 to 1, of the grey (dark counts as 1) with sin(pi count t), t from 0 to 1 along the side, so 1
     where the first module is dark and the last one light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a
     module would be under 1.5 px. The profile runs about half a module inside: at the same depth for all counts whose pitch lies
@@ -75,7 +76,14 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, out: Any) ->
     sums = np.empty((2, LANES), np.float32)
     most_x, most_y, zero = f32(width - 1.001), f32(height - 1.001), f32(0)
     one, wide, width_32 = np.uint64(1), np.uint64(width), i32(width)
-    for side in range(4):
+    dashed = False
+    for side in (0, 2, 1, 3):
+        if side == 1 and not dashed and least > 0.0:
+            for other in (1, 3):
+                for k in range(counts.size):
+                    out[other, k, 0] = -2.0
+                    out[other, k, 1] = out[other, k, 2] = out[other, k, 3] = 0.0
+            return
         # u runs along the side, v into the outline.
         for corner in range(4):
             quad[corner, 0] = outline[(side + corner) % 4, 0]
@@ -105,15 +113,17 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, out: Any) ->
             # Places, then the four greys about each, then what lies between: the first and the last loop take eight places at a
             # time (45 us an outline as one loop, 8 as three). This stands here and not in a helper, which would count references
             # to the arrays.
-            for i in range(samples):
-                u = (f32(i) + f32(0.5)) * step
+            for place in range(i32(samples)):
+                i = np.uint64(place)
+                u = (f32(i32(place)) + f32(0.5)) * step
                 scale = f32(1) / (w1 * u + w0)
                 x, y = (x1 * u + x0) * scale, (y1 * u + y0) * scale
                 # So written that what is no number becomes 0.
                 x, y = x if x > zero else zero, y if y > zero else zero
                 at_x = np.int32((x if x < most_x else most_x) * f32(4096))
                 at_y = np.int32((y if y < most_y else most_y) * f32(4096))
-                at[i], fx[i], fy[i] = (at_y >> 12) * width_32 + (at_x >> 12), at_x & 4095, at_y & 4095
+                at[i] = i32(i32(at_y >> i32(12)) * width_32 + i32(at_x >> i32(12)))
+                fx[i], fy[i] = i32(at_x & i32(4095)), i32(at_y & i32(4095))
             for i in range(samples):
                 k = np.uint64(at[i])
                 near[0, i], near[1, i] = flat[k], flat[k + one]
@@ -151,6 +161,7 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, out: Any) ->
                     phase += sums[0, lane]
                     quarter += sums[1, lane]
                 out[side, k, 0], out[side, k, 1], out[side, k, 2], out[side, k, 3] = phase * share, quarter * share, mean, deviation
+                dashed |= hypot(phase * share, quarter * share) >= least
             high = low
 
 
@@ -222,15 +233,15 @@ def rank_turns(
         wide, tall = 0.5 * (lengths[dashed_u] + lengths[solid_u]), 0.5 * (lengths[dashed_v] + lengths[solid_v])
         for n in range(shapes.shape[0]):
             u, v = shapes[n, 0], shapes[n, 1]
-            pitch_u, pitch_v = wide / counts[u], tall / counts[v]
-            stretch = abs(log(pitch_u / pitch_v))
-            if stretch > STRETCH_MOST:
+            # Most fail here: _dashes needs twice the part in phase at least.
+            if 2.0 * light * waves[dashed_u, u, 0] < least_dashed or -2.0 * light * waves[dashed_v, v, 0] < least_dashed:
                 continue
             across = _dashes(waves, dashed_u, u, light)
-            if across < least_dashed:
-                continue
             up = _dashes(waves, dashed_v, v, -light)
-            if up < least_dashed:
+            if across < least_dashed or up < least_dashed:
+                continue
+            stretch = abs(log((wide / counts[u]) / (tall / counts[v])))
+            if stretch > STRETCH_MOST:
                 continue
             solid = _solid(waves, dashed_u, solid_u, u, light) + _solid(waves, dashed_v, solid_v, v, light)
             score = 0.4 * (across + up) + 0.1 * solid - 1.0 / sqrt(counts[u] + counts[v]) - STRETCH_PRICE * stretch
@@ -350,7 +361,7 @@ def find_finders(
             i, j = quads[best, 2 + 2 * point], quads[best, 3 + 2 * point]
             outline[point, 0] = x0 + i * right_x - j * right_y
             outline[point, 1] = y0 + i * right_y + j * right_x
-        side_waves(picture, outline, counts, table, waves)
+        side_waves(picture, outline, counts, table, least_dashed, waves)
         found = rank_turns(outline, quads[best, 1], counts, shapes, waves, least_dashed, least, found, finders)
         if found and finders[0, 0] >= enough:
             break

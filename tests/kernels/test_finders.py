@@ -28,7 +28,7 @@ def test_side_waves(angle_deg: float) -> None:
     picture, corners = draw(modules("WAVES", "16x48"), 5.0, angle_deg, tilt=0.1, noise=4.0)
     outline = np.ascontiguousarray(corners)
     out = np.empty((4, EVERY.counts.size, 4))
-    side_waves(picture, outline, EVERY.counts, EVERY.table, out)
+    side_waves(picture, outline, EVERY.counts, EVERY.table, 0.0, out)
     np.testing.assert_allclose(out, slow.side_waves(picture, outline, EVERY.counts.tolist(), SAMPLES), atol=2e-3, rtol=1e-3)
 
 
@@ -53,7 +53,7 @@ def test_rank_turns_gives_the_size_and_the_turn(turn: int, inverse: bool) -> Non
     light = -1.0 if inverse else 1.0
     outline = np.ascontiguousarray(corners[[1, 2, 3, 0]])  # clockwise from the end of the upright side
     waves, out = np.empty((4, EVERY.counts.size, 4)), np.empty((3, 12))
-    side_waves(picture, outline, EVERY.counts, EVERY.table, waves)
+    side_waves(picture, outline, EVERY.counts, EVERY.table, 0.0, waves)
     count = rank_turns(outline, light, EVERY.counts, EVERY.places, waves, 0.25, 0.1, 0, out)
     assert 1 <= count <= 3
     assert out[0, 1:4].tolist() == [light, 22, 22]

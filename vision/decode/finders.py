@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kernels.alike import find_alike
 from kernels.finders import find_finders, wave_table
 from kernels.lines import STRIP
-from kernels.patterns import comb_scores, match_clocks
+from kernels.patterns import comb_peaks, comb_scores, match_clocks
 from kernels.sampling import edge_profile
 from vision.decode.regions import Region
 from vision.decode.search import Search, Workspace
@@ -269,10 +269,8 @@ def _pitches(
     longest = max(length / 7.0 / step, shortest * 1.1)
     scores = work.array("comb", (int(np.log(longest / shortest) / np.log(PITCH_RATIO)) + 2,), np.float64)
     comb_scores(profile, lead, shortest, PITCH_RATIO, scores)
-    window = np.lib.stride_tricks.sliding_window_view(np.pad(scores, 4, constant_values=-1.0), 9).max(axis=1)
-    peaks = [int(i) for i in np.flatnonzero((scores > 0.12) & (scores >= window))]
-    peaks.sort(key=lambda i: -scores[i])
-    return [shortest * PITCH_RATIO**i * step for i in peaks[:3]]
+    peaks = np.empty(3, np.int64)
+    return [shortest * PITCH_RATIO ** int(k) * step for k in peaks[: comb_peaks(scores, 0.12, 4, peaks)]]
 
 
 def guesses_of(picture: Pixels, solid: npt.NDArray[np.float64], shapes: Shapes, work: Workspace) -> list[Candidate]:
