@@ -32,7 +32,7 @@ strip_edges(PATCH, STRIPS)
 EDGES = np.empty_like(STRIPS)
 consistency(STRIPS, 3.0, EDGES)
 RUNS = np.empty((2, 2, 288), np.float32)
-straight_runs(EDGES, 0.72, 27, 0.42, np.empty((2, 288), np.float32), RUNS)
+straight_runs(EDGES, 0.72, 27, 0.42, np.empty((4, 288), np.float32), RUNS)
 LINES = np.empty((10, 6))
 LINE_COUNT = pick_lines(STRIPS, EDGES, RUNS.copy(), 0.42, 10, 0.6, LINES)
 QUAD = CORNERS[[0, 3, 2, 1]]
@@ -46,7 +46,7 @@ WORDS[::8] = 9
 SHAPES = shapes_of(None)
 CORNERS = np.ascontiguousarray(CORNERS)
 WAVES = np.empty((4, SHAPES.counts.size, 4))
-side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, WAVES)
+side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, 0.0, WAVES)
 FINDERS, SOLID_PAIRS = np.empty((5, 12)), np.empty((6, 7))
 PLACE = np.array((496.0, 368.0, 1.0, 0.1, 1.0))
 
@@ -54,7 +54,7 @@ BLOCK_GRADIENTS_SUMS = np.empty((5, 640), np.float32)
 CUT_BLOCKS_SEEN = np.empty((66, 82), np.int32)
 CUT_BLOCKS_STACK = np.empty((5120, 2), np.int32)
 CUT_BLOCKS_OUT = np.empty((512, 12))
-STRAIGHT_RUNS_RUNNING = np.empty((2, 288), np.float32)
+STRAIGHT_RUNS_RUNNING = np.empty((4, 288), np.float32)
 PICK_LINES_OUT = np.empty((10, 6))
 PAIR_LINES_OUT = np.empty((400, 8))
 QUAD_LINES_OUT = np.empty((12, 10))
@@ -76,7 +76,7 @@ ROWS: dict[str, Any] = {
     "turn_upright": lambda: turn_upright(FRAME, 496.0, 368.0, 1.0, 0.1, -0.1, 1.0, PATCH),
     "strip_edges": lambda: strip_edges(PATCH, STRIPS),
     "strip_edges_down": lambda: strip_edges_down(PATCH, STRIPS),
-    "side_waves": lambda: side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, WAVES),
+    "side_waves": lambda: side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, 0.0, WAVES),
     "rank_turns": lambda: rank_turns(CORNERS, 1.0, SHAPES.counts, SHAPES.places, WAVES, 0.25, 0.1, 0, FINDERS),
     "find_finders": lambda: find_finders(
         FRAME,

@@ -26,24 +26,47 @@ def block_gradients(picture: Any, sums: Any, out: Any) -> Any:
     the rows between. Two perpendicular directions cancel in the second harmonic.
     """
     height, width = picture.shape
+    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+    five, six, seven = np.uint64(5), np.uint64(6), np.uint64(7)
+    sums[:] = 0
+    energy, even, odd = sums[0, 1:], sums[1, 1:], sums[2, 1:]
     for block_row in range(out.shape[1]):
-        sums[:] = 0
-        energy, even, odd = sums[0, 1:], sums[1, 1:], sums[2, 1:]
-        for y in range(block_row * BLOCK + 1, min(height - 1, block_row * BLOCK + BLOCK), 2):
-            # Slices from 0, so that the compiler takes sixteen columns at a time.
-            left, right = picture[y, : width - 2], picture[y, 2:]
-            above, below = picture[y - 1, 1 : width - 1], picture[y + 1, 1 : width - 1]
-            for x in range(width - 2):
-                gx, gy = f32(right[x]) - f32(left[x]), f32(below[x]) - f32(above[x])
-                xx, yy = gx * gx, gy * gy
-                energy[x] += xx + yy
-                even[x] += xx - yy
-                odd[x] += f32(2) * gx * gy
+        y = block_row * BLOCK
+        if y + BLOCK < height:
+            # All four rows at once, so that the sums stay in registers; unsigned places need no test for counting from the end:
+            # 115 us for 1280x1024, row by row and in slices 250.
+            for column in range(width - 2):
+                x = np.uint64(column)
+                a, b, c = f32(picture[y, x + one]), f32(picture[y + 2, x + one]), f32(picture[y + 4, x + one])
+                d, e = f32(picture[y + 6, x + one]), f32(picture[y + 8, x + one])
+                gx, gy = f32(picture[y + 1, x + two]) - f32(picture[y + 1, x]), b - a
+                xx, yy, xy = gx * gx, gy * gy, gx * gy
+                gx, gy = f32(picture[y + 3, x + two]) - f32(picture[y + 3, x]), c - b
+                xx, yy, xy = xx + gx * gx, yy + gy * gy, xy + gx * gy
+                gx, gy = f32(picture[y + 5, x + two]) - f32(picture[y + 5, x]), d - c
+                xx, yy, xy = xx + gx * gx, yy + gy * gy, xy + gx * gy
+                gx, gy = f32(picture[y + 7, x + two]) - f32(picture[y + 7, x]), e - d
+                xx, yy, xy = xx + gx * gx, yy + gy * gy, xy + gx * gy
+                energy[column], even[column], odd[column] = xx + yy, xx - yy, f32(2) * xy
+        else:
+            # The last row of blocks where the picture ends with it: its last row of pixels has none below.
+            sums[:] = 0
+            for row in range(y + 1, height - 1, 2):
+                left, right = picture[row, : width - 2], picture[row, 2:]
+                above, below = picture[row - 1, 1 : width - 1], picture[row + 1, 1 : width - 1]
+                for column in range(width - 2):
+                    gx, gy = f32(right[column]) - f32(left[column]), f32(below[column]) - f32(above[column])
+                    xx, yy = gx * gx, gy * gy
+                    energy[column] += xx + yy
+                    even[column] += xx - yy
+                    odd[column] += f32(2) * gx * gy
         for harmonic in range(3):
             for block_column in range(out.shape[2]):
-                s = sums[harmonic, block_column * BLOCK : block_column * BLOCK + BLOCK]
+                k = np.uint64(block_column * BLOCK)
                 # Whole numbers below 2^24, so exact in any order; a chain of eight would wait for each sum.
-                out[harmonic, block_row, block_column] = ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]))
+                first = (sums[harmonic, k] + sums[harmonic, k + one]) + (sums[harmonic, k + two] + sums[harmonic, k + three])
+                last = (sums[harmonic, k + four] + sums[harmonic, k + five]) + (sums[harmonic, k + six] + sums[harmonic, k + seven])
+                out[harmonic, block_row, block_column] = first + last
 
 
 @kernel(void(pixels, array(f32, 2), f64, array(f32, 3)))
@@ -157,24 +180,6 @@ def grid_edges(picture: Any, grid: Any, least: Any, across: Any, down: Any) -> A
                 out[0, i, j], out[1, i, j] = low - below * (high - low) / (above - below) - 0.5, sign
 
 
-@helper
-def _add(sums: Any, row: Any, value: Any) -> Any:
-    """Adds an equation of six unknowns to its normal equations: sums (7, 6), the last row their right side."""
-    for i in range(6):
-        for j in range(6):
-            sums[i, j] += row[i] * row[j]
-    for j in range(6):
-        sums[6, j] += value * row[j]
-
-
-@helper
-def _expected(row: Any, before: Any) -> Any:
-    total = 0.0
-    for i in range(6):
-        total += row[i] * before[i]
-    return total
-
-
 @kernel(i64(array(f32, 3), array(f32, 3), f64, array(f64, 1), array(f64, 1), array(f64, 2), array(f64, 1)))
 def projective_fit(across: Any, down: Any, reach: Any, before: Any, row: Any, normal: Any, right: Any) -> Any:
     """Normal equations of the small projective shift that explains the offsets of `grid_edges`; returns the edges used.
@@ -186,6 +191,7 @@ def projective_fit(across: Any, down: Any, reach: Any, before: Any, row: Any, no
     """
     rows = across.shape[1]
     columns = down.shape[2]
+    # Of the equations of both directions, six unknowns each: the normal matrix, its right side in the last row.
     sums, shift = np.zeros((2, 7, 6)), np.empty((2, 6))
     in_across, in_down = (0, 1, 2, 6, 7, 8), (3, 4, 5, 6, 7, 9)
     for k in range(6):
@@ -193,28 +199,32 @@ def projective_fit(across: Any, down: Any, reach: Any, before: Any, row: Any, no
     used = 0
     row[0] = 1.0
     # u and v measure half a symbol: the g, h terms are scaled to modules of each axis so that one pair serves both.
-    for r in range(rows):
-        v = (2.0 * r + 1.0) / rows - 1.0
-        for c in range(columns + 1):
-            if across[0, r, c] > 1.0:
-                continue
-            u = 2.0 * c / columns - 1.0
-            row[1], row[2] = u, v
-            row[3], row[4], row[5] = u * u * columns * 0.5, u * v * columns * 0.5, across[1, r, c]
-            if abs(across[0, r, c] - _expected(row, shift[0])) < reach:
-                _add(sums[0], row, across[0, r, c])
+    # All in one loop body: helpers that took the rows of `sums` counted references at each edge (60 us for 20x20, now 15).
+    for direction in range(2):
+        edges = across if direction == 0 else down
+        for r in range(edges.shape[1]):
+            for c in range(edges.shape[2]):
+                offset = edges[0, r, c]
+                if offset > 1.0:
+                    continue
+                if direction == 0:
+                    u, v = 2.0 * c / columns - 1.0, (2.0 * r + 1.0) / rows - 1.0
+                    g, h = u * u * columns * 0.5, u * v * columns * 0.5
+                else:
+                    u, v = (2.0 * c + 1.0) / columns - 1.0, 2.0 * r / rows - 1.0
+                    g, h = u * v * rows * 0.5, v * v * rows * 0.5
+                row[1], row[2], row[3], row[4], row[5] = u, v, g, h, edges[1, r, c]
+                expected = 0.0
+                for i in range(6):
+                    expected += row[i] * shift[direction, i]
+                if abs(offset - expected) >= reach:
+                    continue
                 used += 1
-    for r in range(rows + 1):
-        v = 2.0 * r / rows - 1.0
-        for c in range(columns):
-            if down[0, r, c] > 1.0:
-                continue
-            u = (2.0 * c + 1.0) / columns - 1.0
-            row[1], row[2] = u, v
-            row[3], row[4], row[5] = u * v * rows * 0.5, v * v * rows * 0.5, down[1, r, c]
-            if abs(down[0, r, c] - _expected(row, shift[1])) < reach:
-                _add(sums[1], row, down[0, r, c])
-                used += 1
+                for i in range(6):
+                    for j in range(6):
+                        sums[direction, i, j] += row[i] * row[j]
+                for j in range(6):
+                    sums[direction, 6, j] += offset * row[j]
     normal[:] = 0
     right[:] = 0
     for i in range(6):

@@ -45,6 +45,27 @@ def comb_scores(profile: Any, origin: Any, shortest: Any, ratio: Any, out: Any) 
         out[k] /= weight
 
 
+@kernel(i64(array(f64, 1), f64, i64, array(i64, 1)))
+def comb_peaks(scores: Any, least: Any, reach: Any, out: Any) -> Any:
+    """The highest entries of `comb_scores` above `least` that none within `reach` exceeds, best first; how many, at most all of out."""
+    count = 0
+    for k in range(scores.size):
+        if scores[k] <= least:
+            continue
+        highest = scores[k]
+        for near in range(max(0, k - reach), min(scores.size, k + reach + 1)):
+            highest = max(highest, scores[near])
+        if highest > scores[k] or (count == out.size and scores[k] <= scores[out[count - 1]]):
+            continue
+        at = min(count, out.size - 1)
+        while at > 0 and scores[out[at - 1]] < scores[k]:
+            out[at] = out[at - 1]
+            at -= 1
+        out[at] = k
+        count = min(count + 1, out.size)
+    return count
+
+
 @helper
 def square_to_quad(quad: Any, h: Any) -> Any:
     """The map of the unit square to a quad (corner, end of u, opposite, end of v), as h[0..7]."""

@@ -96,7 +96,7 @@ def test_strip_edges_and_straight_runs() -> None:
     consistency(strips, 3.0, edges)
     np.testing.assert_allclose(edges, strips / (np.abs(strips) + 3.0), atol=1e-6)
     runs = np.empty((2, 2, 30), np.float32)
-    straight_runs(edges, 0.6, 5, 0.2, np.empty((2, 30), np.float32), runs)
+    straight_runs(edges, 0.6, 5, 0.2, np.empty((4, 30), np.float32), runs)
     slopes = [-0.6, -0.3, 0.0, 0.3, 0.6]
     for x in range(30):
         for index, sign in enumerate((1, -1)):
@@ -109,7 +109,7 @@ def lines_of(patch: np.ndarray) -> np.ndarray:
     edges = np.empty_like(strips)
     consistency(strips, 3.0, edges)
     runs = np.empty((2, 2, patch.shape[1]), np.float32)
-    straight_runs(edges, 0.5, 9, 0.4, np.empty((2, patch.shape[1]), np.float32), runs)
+    straight_runs(edges, 0.5, 9, 0.4, np.empty((4, patch.shape[1]), np.float32), runs)
     out = np.empty((4, 6))
     return out[: pick_lines(strips, edges, runs, 0.4, 4, 0.5, out)]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernels.finders import SAMPLES, find_finders, rank_turns, side_waves, wave_table
+from kernels.finders import LANES, SAMPLES, find_finders, rank_turns, side_waves, wave_table
 from kernels.lines import strip_edges, strip_edges_down
 from tests.decode.rendering import draw, modules
 from tests.reference import decode_pictures as slow
@@ -28,18 +28,22 @@ def test_side_waves(angle_deg: float) -> None:
     picture, corners = draw(modules("WAVES", "16x48"), 5.0, angle_deg, tilt=0.1, noise=4.0)
     outline = np.ascontiguousarray(corners)
     out = np.empty((4, EVERY.counts.size, 4))
-    side_waves(picture, outline, EVERY.counts, EVERY.table, out)
+    side_waves(picture, outline, EVERY.counts, EVERY.table, 0.0, out)
     np.testing.assert_allclose(out, slow.side_waves(picture, outline, EVERY.counts.tolist(), SAMPLES), atol=2e-3, rtol=1e-3)
 
 
 def test_wave_table_has_the_dashes_of_each_number_of_samples() -> None:
     table = wave_table(np.array((8, 10), np.int32))
-    assert table.shape == (2, sum(SAMPLES), 2)
+    assert table.shape == (sum(SAMPLES) // 2 // LANES, 2, 2, LANES)
     for k, count in enumerate((8, 10)):
-        for first, samples in zip(np.cumsum((0, *SAMPLES)), SAMPLES, strict=False):
-            t = (np.arange(samples) + 0.5) / samples
-            np.testing.assert_allclose(table[0, first : first + samples, k], np.sin(np.pi * count * t), atol=1e-6)
-            np.testing.assert_allclose(table[1, first : first + samples, k], np.cos(np.pi * count * t), atol=1e-6)
+        first = 0
+        for samples in SAMPLES:
+            blocks = samples // 2 // LANES
+            t = (np.arange(samples // 2) + 0.5) / samples
+            sines, cosines = (table[first : first + blocks, k, wave].ravel() for wave in (0, 1))
+            np.testing.assert_allclose(sines, np.sin(np.pi * count * t), atol=1e-6)
+            np.testing.assert_allclose(cosines, np.cos(np.pi * count * t), atol=1e-6)
+            first += blocks
 
 
 @pytest.mark.parametrize("inverse", [False, True])
@@ -49,7 +53,7 @@ def test_rank_turns_gives_the_size_and_the_turn(turn: int, inverse: bool) -> Non
     light = -1.0 if inverse else 1.0
     outline = np.ascontiguousarray(corners[[1, 2, 3, 0]])  # clockwise from the end of the upright side
     waves, out = np.empty((4, EVERY.counts.size, 4)), np.empty((3, 12))
-    side_waves(picture, outline, EVERY.counts, EVERY.table, waves)
+    side_waves(picture, outline, EVERY.counts, EVERY.table, 0.0, waves)
     count = rank_turns(outline, light, EVERY.counts, EVERY.places, waves, 0.25, 0.1, 0, out)
     assert 1 <= count <= 3
     assert out[0, 1:4].tolist() == [light, 22, 22]

@@ -7,12 +7,14 @@ and the finder pattern seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb, inf, log2
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.reed_solomon import correct_blocks
+from kernels.threshold import finder_errors
 from vision.decode.placement import Bits, codewords_of, modules_of, placement
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.types import Modules
@@ -56,8 +58,11 @@ class Corrected:
 def finder_bits(bits: Bits, size: SymbolSize) -> float:
     """How much the finder seen says against chance, in bits: its modules, times what one is worth at the error rate seen."""
     place = placement(size)
-    count = int(place.finder.sum())
-    wrong = int((bits[place.finder] != place.pattern[place.finder]).sum())
+    return _finder_bits(place.finder_count, int(finder_errors(bits, place.pattern, place.finder)))
+
+
+@lru_cache(maxsize=1024)
+def _finder_bits(count: int, wrong: int) -> float:
     if wrong == 0:
         return float(count)
     rate = wrong / count
@@ -66,6 +71,7 @@ def finder_bits(bits: Bits, size: SymbolSize) -> float:
     return count * (1 + rate * log2(rate) + (1 - rate) * log2(1 - rate))
 
 
+@lru_cache(maxsize=1024)
 def check_bits(size: SymbolSize, changed: tuple[int, ...], erased: tuple[int, ...]) -> float:
     """-log2 of the chance that random codewords lie this near to a valid block, in the block where that is likeliest.
 
@@ -99,16 +105,18 @@ def correct(modules: Modules, erasures: int = 0, unskewed_144: bool = False) -> 
     before = words.copy()
     if not correct_blocks(words, erased, size.blocks, size.check_per_block, changed):
         return None
-    erased_count = tuple(int(erased[block :: size.blocks].sum()) for block in range(size.blocks))
-    outside = (words != before) & ~erased
-    errors = tuple(int(outside[block :: size.blocks].sum()) for block in range(size.blocks))
+    changes = tuple(changed.tolist())
+    errors, erased_count = changes, (0,) * size.blocks
+    if erasures > 0:
+        erased_count = tuple(int(erased[block :: size.blocks].sum()) for block in range(size.blocks))
+        outside = (words != before) & ~erased
+        errors = tuple(int(outside[block :: size.blocks].sum()) for block in range(size.blocks))
     certain = check_bits(size, errors, erased_count)
     data = words[: size.data].tobytes()
     if order is not None:
         printed = np.empty_like(words)
         printed[order] = words
         words = printed
-    changes = tuple(int(count) for count in changed)
     return Corrected(size, data, modules_of(words, size), changes, sum(erased_count), certain, finder_bits(modules.bits, size))
 
 

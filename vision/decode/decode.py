@@ -176,30 +176,34 @@ def _attempt(picture: Pixels, candidate: Candidate, work: Workspace, effort: Eff
     if symbol is None:
         return Attempt()
     greys = module_greys(picture, symbol, work)
-    views = [(symbol, greys)]
-    if size_of(symbol.rows, symbol.columns) is None:
-        views = []
-    if size_of(symbol.columns, symbol.rows) is not None:
-        views.append((_mirror(symbol), np.ascontiguousarray(greys[::-1, ::-1].T)))
+    # As it is, and mirrored: rows and columns exchanged, which is made only where it comes to it.
+    turns = [mirrored for mirrored in (False, True) if size_of(*_shape(symbol, mirrored)) is not None]
     doubt, failure = None, Failure.NO_FINDER
     for sharpen in SHARPEN:
-        for view, view_greys in views:
+        for mirrored in turns:
+            view = _mirror(symbol) if mirrored else symbol
+            view_greys = np.ascontiguousarray(greys[::-1, ::-1].T) if mirrored else greys
             size = size_of(view.rows, view.columns)
             if size is None:
                 continue
-            modules = judged(view_greys, sharpen)
+            modules = judged(view_greys, sharpen, work)
             evidence = finder_bits(modules.bits, size)
             if sharpen == SHARPEN[0] and evidence < FINDER_HOPELESS:
                 return Attempt(None, failure, symbol)
             if evidence < FINDER_LEAST:
                 continue
-            if sharpen == SHARPEN[0] and doubt is None:
-                doubt = _convincing(view, modules, size)
             reading = _read(modules, effort, first and sharpen == SHARPEN[0])
             if isinstance(reading, Reading):
                 return Attempt((view, modules, reading))
+            if sharpen == SHARPEN[0] and doubt is None:
+                doubt = _convincing(view, modules, size)
             failure = max(failure, reading, key=STEPS.index)
     return Attempt(None, failure, symbol, doubt)
+
+
+def _shape(symbol: Symbol, mirrored: bool) -> tuple[int, int]:
+    """Rows and columns of a symbol, taken as mirrored or not."""
+    return (symbol.columns, symbol.rows) if mirrored else (symbol.rows, symbol.columns)
 
 
 def _mirror(symbol: Symbol) -> Symbol:

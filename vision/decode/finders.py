@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from kernels.alike import find_alike
 from kernels.finders import find_finders, wave_table
 from kernels.lines import STRIP
-from kernels.patterns import comb_scores, match_clocks
+from kernels.patterns import comb_peaks, comb_scores, match_clocks
 from kernels.sampling import edge_profile
 from vision.decode.regions import Region
 from vision.decode.search import Search, Workspace
@@ -148,6 +149,41 @@ def finders_of(
     return finders[:found], corners[:pairs].copy()
 
 
+ALIKE_MARGIN, ALIKE_GRAIN = 0.2, 3.0
+"""Room around a symbol where one like it is sought, as a share of its longer side, and patch pixels per module."""
+
+ALIKE_MOST = 160
+"""Longest side of a patch in which one more symbol like another is sought, in patch pixels."""
+
+
+def another(levels: list[Pixels], region: Region, model: Candidate, work: Workspace) -> Candidate | None:
+    """A symbol like one already read (its quad as fitted), turned as the region is and near its centre; None where none is seen."""
+    corner, end, opposite, other = model.quad
+    across, up = (end - corner + opposite - other) / 2, (other - corner + opposite - end) / 2
+    wide, tall = math.hypot(*across.tolist()), math.hypot(*up.tolist())
+    pitch = min(wide / model.columns, tall / model.rows)
+    # The region's axes are known but for quarter turns; the quarter that is nearest.
+    angle = math.atan2(across[1], across[0])
+    angle += (region.angle - angle + math.pi / 4) % (math.pi / 2) - math.pi / 4
+    margin = ALIKE_MARGIN * max(wide, tall)
+    step = max(pitch / ALIKE_GRAIN, (max(wide, tall) + 2 * margin) / ALIKE_MOST)
+    k = min(max(int(math.log2(max(step, 1.0))), 0), len(levels) - 1)
+    step /= 2**k
+    columns, rows = (max(4 * STRIP, int((length + 2 * margin) / 2**k / step)) for length in (wide, tall))
+    right_x, right_y = math.cos(angle) * step, math.sin(angle) * step
+    x, y = ((place - (2**k - 1) / 2) / 2**k for place in (region.x, region.y))
+    i, j = (columns - 1) / 2, (rows - 1) / 2
+    place = np.array((x - i * right_x + j * right_y, y - i * right_y - j * right_x, right_x, right_y, 2**k))
+    grain = step * 2**k
+    quad, patch = np.empty((4, 2)), work.array("patch", (rows, columns), np.float32)
+    light = -1.0 if model.inverted else 1.0
+    if not find_alike(levels[k], place, patch, round(wide / grain), round(tall / grain), light, quad):
+        return None
+    counts = np.array(((model.columns, model.rows),), np.int32)
+    found = _matched(levels[0], quad.reshape(1, 4, 2), counts, light, 0.0, 0, work)
+    return found[0] if found else None
+
+
 def clocked(picture: Pixels, finder: npt.NDArray[np.float64], work: Workspace) -> list[Candidate]:
     """A finder of `find_finders` as a candidate, its opposite corner where its dashed sides agree best; none where they do not."""
     counts = finder[2:4].astype(np.int32).reshape(1, 2)
@@ -233,10 +269,8 @@ def _pitches(
     longest = max(length / 7.0 / step, shortest * 1.1)
     scores = work.array("comb", (int(np.log(longest / shortest) / np.log(PITCH_RATIO)) + 2,), np.float64)
     comb_scores(profile, lead, shortest, PITCH_RATIO, scores)
-    window = np.lib.stride_tricks.sliding_window_view(np.pad(scores, 4, constant_values=-1.0), 9).max(axis=1)
-    peaks = [int(i) for i in np.flatnonzero((scores > 0.12) & (scores >= window))]
-    peaks.sort(key=lambda i: -scores[i])
-    return [shortest * PITCH_RATIO**i * step for i in peaks[:3]]
+    peaks = np.empty(3, np.int64)
+    return [shortest * PITCH_RATIO ** int(k) * step for k in peaks[: comb_peaks(scores, 0.12, 4, peaks)]]
 
 
 def guesses_of(picture: Pixels, solid: npt.NDArray[np.float64], shapes: Shapes, work: Workspace) -> list[Candidate]:

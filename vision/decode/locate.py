@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from vision.decode.finders import (
     PATCH_MAX,
     Candidate,
     Shapes,
+    another,
     clocked,
     finders_of,
     guesses_of,
@@ -87,6 +89,7 @@ def candidates(
     """
     shapes, places = shapes_of(search.sizes), Taken(taken)
     levels = pyramid(pixels, work)
+    models: list[Candidate] = []
     later: list[Candidate] = []
     doubtful: list[tuple[Region, npt.NDArray[np.float64]]] = []
     # A third is kept for the doubtful: without this a busy frame would never come to them.
@@ -115,7 +118,7 @@ def candidates(
                 if seen is not None:
                     seen.append(region)
                 taken_before = len(taken)
-                score, failed = yield from _glance_at(levels, region, search, shapes, work, effort, taken)
+                score, failed = yield from _glance_at(levels, region, search, shapes, work, effort, taken, models)
                 if len(taken) == taken_before and score >= LIKELY and effort.spend(REGION_PRICE):
                     found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken, failed)
                     later += found[:6]
@@ -188,16 +191,27 @@ def _glance_at(
     work: Workspace,
     effort: Effort,
     taken: list[npt.NDArray[np.float64]],
+    models: list[Candidate],
 ) -> Generator[Candidate, None, tuple[float, list[Candidate]]]:
     """A coarse look at a region: yields the candidates that are beyond doubt.
 
-    Gives the score of its best finder at first sight and the candidates that were not read.
+    models: candidates that were read, their quads as fitted; it adds to them. Gives the score of its best finder at first sight and the candidates that were not read.
     """
     taken_before = len(taken)
     outlines = OUTLINES_COARSE if search.symbol_count == 1 else OUTLINES_MANY
     best = 0.0
     failed: list[Candidate] = []
-    # Symbols of a frame are alike: outlines as large as the last one read come first. A cap or a label has four sides, too.
+    # Symbols of a frame are alike: one as the last one read is, in the pose that the region tells; then outlines as large as that.
+    # A cap or a label has four sides, too.
+    if models and alike(region, quads_of(taken[-1:]), 2.0):
+        like = another(levels, region, models[-1], work)
+        if like is not None and like.score >= CLOCK_SURE and not _taken(like, taken):
+            effort.spend(CANDIDATE_PRICE)
+            yield like
+            if len(taken) > taken_before:
+                models.append(_fitted(like, taken[-1]))
+                return like.score, failed
+            failed.append(like)
     for sides in (_sides(taken[-1]), ANY_SIDES) if taken else (ANY_SIDES,):
         finders, _ = finders_of(levels, region, search, shapes, FINDER_SURE, PATCH_COARSE, outlines, work, sides)
         best = max(best, float(finders[0, 0]) if len(finders) else 0.0)
@@ -210,9 +224,17 @@ def _glance_at(
                     effort.spend(CANDIDATE_PRICE)
                     yield candidate
                     if len(taken) > taken_before:
+                        models.append(_fitted(candidate, taken[-1]))
                         return best, failed
                     failed.append(candidate)
     return best, failed
+
+
+def _fitted(candidate: Candidate, corners: npt.NDArray[np.float64]) -> Candidate:
+    """A candidate that was read, with the corners (4, 2) of its symbol, which run the other way round unless it was mirrored."""
+    turned = corners[[0, 3, 2, 1]]
+    mirrored = np.abs(corners - candidate.quad).sum() < np.abs(turned - candidate.quad).sum()
+    return replace(candidate, quad=corners if mirrored else turned)
 
 
 def _sides(quad: npt.NDArray[np.float64]) -> tuple[float, float]:

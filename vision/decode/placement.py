@@ -94,13 +94,14 @@ class Placement:
     bit_module: (total * 8,) int32, the module of each bit of each codeword.
     fixed: (rows, columns) bool, modules that carry no data: finder, clock tracks, region seams, fixed corner.
     pattern: (rows, columns) uint8, their values (1 = finder colour); 0 elsewhere.
-    finder: (rows, columns) bool, fixed without the 2x2 corner.
+    finder: (rows, columns) bool, fixed without the 2x2 corner. finder_count: its modules.
     """
 
     bit_module: npt.NDArray[np.int32]
     fixed: npt.NDArray[np.bool_]
     pattern: Bits
     finder: npt.NDArray[np.bool_]
+    finder_count: int
 
 
 @cache
@@ -127,7 +128,7 @@ def placement(size: SymbolSize) -> Placement:
         pattern.ravel()[corner] = (1, 0, 0, 1)  # ISO/IEC 16022, annex F: the unused 2x2 at the lower right
     for array in (bit_module, fixed, pattern, finder):
         array.setflags(write=False)
-    return Placement(bit_module, fixed, pattern, finder)
+    return Placement(bit_module, fixed, pattern, finder, int(finder.sum()))
 
 
 def codewords_of(bits: Bits, size: SymbolSize) -> Bits:

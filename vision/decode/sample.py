@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.sampling import sample_modules
-from kernels.threshold import local_threshold
+from kernels.threshold import judge_modules
 from vision.decode.search import Workspace
 from vision.types import Modules, Pixels, Symbol
 
@@ -43,20 +43,12 @@ def sample(pixels: Pixels, symbol: Symbol, work: Workspace, sharpen: float = 0.0
     pixels: (height, width) uint8, C-contiguous. sharpen: share of its four neighbours' greys that is taken out of a module, for
     blurred prints; 0 = none.
     """
-    greys = module_greys(pixels, symbol, work)
-    return judged(greys, sharpen)
+    return judged(module_greys(pixels, symbol, work), sharpen, work)
 
 
-def judged(greys: Greys, sharpen: float) -> Modules:
+def judged(greys: Greys, sharpen: float, work: Workspace) -> Modules:
     """Modules from their greys with the ring (rows + 2, columns + 2), dark = 1."""
-    if sharpen > 0:
-        around = greys[:-2, 1:-1] + greys[2:, 1:-1] + greys[1:-1, :-2] + greys[1:-1, 2:]
-        inner = greys[1:-1, 1:-1] * (1 + 4 * sharpen) - sharpen * around
-    else:
-        inner = greys[1:-1, 1:-1]
-    inner = np.ascontiguousarray(inner)
-    threshold, half = np.empty_like(inner), np.empty_like(inner)
-    local_threshold(inner, np.empty((6, *inner.shape), np.float32), threshold, half)
-    bits = (inner < threshold).astype(np.uint8)
-    confidence = np.minimum(np.abs(inner - threshold) / half, np.float32(1))
+    shape = greys.shape[0] - 2, greys.shape[1] - 2
+    bits, confidence = np.empty(shape, np.uint8), np.empty(shape, np.float32)
+    judge_modules(greys, sharpen, work.array("judged", (9, *shape), np.float32), bits, confidence)
     return Modules(bits, confidence)
