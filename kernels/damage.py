@@ -78,7 +78,7 @@ def module_steps(
 def module_maps(
     greys: Floats, modulation: Floats, steps: Integers, colours: Bytes, black: float, span: float, per_grade: float, maps: Singles
 ) -> int:
-    """Fills what is kept of each module for reports: reflectance, modulation, grade by modulation, wrong colour; gives their number.
+    """Fills what reports keep of each module: reflectance, modulation, grade by modulation, wrong colour; gives their number.
 
     greys to colours: as of module_steps. black: grey of reflectance 0; span: from there to 1. per_grade: steps to one grade.
     maps: (4, n) float32.
