@@ -89,6 +89,7 @@ def other_caches() -> list[Path]:
 u8 = types.uint8
 i32 = types.int32
 i64 = types.int64
+u64 = types.uint64
 f32 = types.float32
 f64 = types.float64
 boolean = types.boolean

@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import array, f64, i32, i64, kernel, u8
+from kernels._jit import array, f32, f64, i32, i64, kernel, u8
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int32]
+Singles = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 
 RUN = 5
@@ -71,6 +72,38 @@ def module_steps(
         colours[0, n] = colour
         colours[1, n] = expected[n] < 2 and colour != expected[n]
     return outside
+
+
+@kernel(i64(array(f64, 1), array(f64, 1), array(i32, 1), array(u8, 2), f64, f64, f64, array(f32, 2)))
+def module_maps(
+    greys: Floats, modulation: Floats, steps: Integers, colours: Bytes, black: float, span: float, per_grade: float, maps: Singles
+) -> int:
+    """Fills what reports keep of each module: reflectance, modulation, grade by modulation, wrong colour; gives their number.
+
+    greys to colours: as of module_steps. black: grey of reflectance 0; span: from there to 1. per_grade: steps to one grade.
+    maps: (4, n) float32.
+    """
+    for n in range(greys.shape[0]):
+        maps[0, n] = (greys[n] - black) / span
+        maps[1, n] = modulation[n]
+        maps[2, n] = steps[n] / per_grade
+        maps[3, n] = colours[1, n]
+    return int(greys.shape[0])
+
+
+@kernel(i64(array(f64, 1), array(i32, 2, True)))
+def lowest_module(values: Floats, modules: Integers) -> int:
+    """Gives the module with the lowest value, the first in reading order of several.
+
+    values: (n,) float64. modules: (codewords, 8) int32, indices into values: those that are looked at.
+    """
+    lowest = modules[0, 0]
+    for word in range(modules.shape[0]):
+        for bit in range(modules.shape[1]):
+            module = modules[word, bit]
+            if values[module] < values[lowest] or (values[module] == values[lowest] and module < lowest):
+                lowest = module
+    return int(lowest)
 
 
 @kernel(i64(array(i32, 1), array(u8, 2), i64, array(i32, 2, True), array(i32, 1, True), array(i32, 2), array(i32, 1)))

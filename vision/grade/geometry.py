@@ -5,7 +5,9 @@ The kernels measure; this module puts them in order and picks the lines that a p
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +70,14 @@ class Measurement:
 
 def outline(grid: Floats) -> Floats:
     """The corners of a grid's rim in order, (n, 2) float64 x, y."""
-    return np.ascontiguousarray(np.concatenate((grid[0, :-1], grid[:-1, -1], grid[-1, :0:-1], grid[:0:-1, 0])))
+    height, width = grid.shape[:2]
+    rim = np.empty((2 * (height + width) - 4, 2))
+    # Assigned, not concatenated: 1.5 us instead of 4.
+    rim[: width - 1] = grid[0, :-1]
+    rim[width - 1 : width + height - 2] = grid[:-1, -1]
+    rim[width + height - 2 : 2 * width + height - 3] = grid[-1, :0:-1]
+    rim[2 * width + height - 3 :] = grid[:0:-1, 0]
+    return rim
 
 
 def _weights(diameter_px: float, phases: int, name: str, work: Scratch) -> npt.NDArray[np.int32]:
@@ -97,14 +106,12 @@ def _reference(image: Pixels, extended: Floats, diameter_px: float, work: Scratc
     height, width = image.shape
     # A grid that runs far out of the frame is cut here: beyond one aperture outside there is nothing to see.
     reach = int(diameter_px) + 2
-    left, top = int(max(np.floor(grown[:, 0].min()), -reach)), int(max(np.floor(grown[:, 1].min()), -reach))
-    right, bottom = (
-        int(min(np.ceil(grown[:, 0].max()), width - 1 + reach)),
-        int(min(np.ceil(grown[:, 1].max()), height - 1 + reach)),
-    )
+    (x_least, y_least), (x_most, y_most) = grown.min(axis=0).tolist(), grown.max(axis=0).tolist()
+    left, top = max(math.floor(x_least), -reach), max(math.floor(y_least), -reach)
+    right, bottom = min(math.ceil(x_most), width - 1 + reach), min(math.ceil(y_most), height - 1 + reach)
     right, bottom = max(right, left + 1), max(bottom, top + 1)
     spans = work.array("spans", (bottom - top + 1, 2), np.int64)
-    polygon_spans(np.ascontiguousarray(grown), top, left, right + 1, spans)
+    polygon_spans(grown, top, left, right + 1, spans)
     weights = _weights(diameter_px, 1, "reference_weights", work)
     size = weights.shape[2]
     pixels = work.array("reference", (bottom - top + 1, right - left + 1), np.float32)
@@ -114,17 +121,42 @@ def _reference(image: Pixels, extended: Floats, diameter_px: float, work: Scratc
     return _Reference(pixels, left, top, spans)
 
 
+class _Lines(NamedTuple):
+    """What the kernels note of the grid lines of one direction; `lines` of them, each along `places` modules.
+
+    edges: (lines, places, SHIFTS + 2), filled by module_edges. offsets: (lines, places + 1), how far each line is off at each
+    intersection. The others are scratch of line_offsets.
+    """
+
+    edges: Floats
+    values: Floats
+    moments: Floats
+    sums: Floats
+    offsets: Floats
+
+
+def _lines(name: str, lines: int, places: int, work: Scratch) -> _Lines:
+    return _Lines(
+        work.array(name, (lines, places, SHIFTS + 2), np.float64),
+        work.array("values", (2, places), np.float64),
+        work.array("moments", (5, lines, places + 1), np.float64),
+        work.array("sums", (9, places + 1), np.float64),
+        work.array(f"{name}_offsets", (lines, places + 1), np.float64),
+    )
+
+
 def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tuple[Floats, float, float, int]:
     """The grid moved onto the edges, growth along x and y in modules, and the intersections without edges near."""
-    rows, columns = symbol.rows, symbol.columns
+    rows, columns, inverted = symbol.rows, symbol.columns, int(symbol.inverted)
     grid = np.array(symbol.grid, np.float64, order="C")
     moved = np.empty_like(grid)
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
     centres = work.array("centres", (rows + 4, columns + 4, 6), np.float64)
     levels = np.zeros(TERMS)
-    growth = [0.0, 0.0]
-    lines = (("across", columns + 1, rows), ("down", rows + 1, columns))
-    across, down = (work.array(name, (count, places, SHIFTS + 2), np.float64) for name, count, places in lines)
+    growth = np.zeros(2)
+    lines = [_lines("across", columns + 1, rows, work), _lines("down", rows + 1, columns, work)]
+    extremes = work.array("extremes", (rows + 2, columns + 2, 2), np.float64)
+    shifts = np.empty(SHIFTS, np.float64)
     lone = 0
     movement = np.inf
     for turn in range(MOST_ROUNDS):
@@ -132,40 +164,22 @@ def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tupl
         extend_grid(grid, extended)
         centre_values(reference.pixels, reference.left, reference.top, extended, centres)
         if turn == 0:
-            local_colours(centres, work.array("extremes", (rows + 2, columns + 2, 2), np.float64), int(symbol.inverted))
+            local_colours(centres, extremes, inverted)
             fit_levels(centres, 0, levels)
         if movement > FIT_AGAIN:
             fit_levels(centres, 1, levels)
-        module_edges(
-            reference.pixels,
-            reference.left,
-            reference.top,
-            extended,
-            int(symbol.inverted),
-            centres,
-            levels,
-            np.array(growth),
-            across,
-            down,
-        )
+        across, down = lines[0].edges, lines[1].edges
+        module_edges(reference.pixels, reference.left, reference.top, extended, inverted, centres, levels, growth, across, down)
         lone = 0
-        growth = []
-        offsets = []
-        for name, count, places in lines:
-            edges = work.array(name, (count, places, SHIFTS + 2), np.float64)
-            shifts = np.empty(SHIFTS, np.float64)
-            edge_shifts(edges, robust, shifts)
-            growth.append(2.0 * float(shifts[0]))
-            values = work.array("values", (2, places), np.float64)
-            moments = work.array("moments", (5, count, places + 1), np.float64)
-            sums = work.array("sums", (9, places + 1), np.float64)
-            offsets.append(work.array(f"{name}_offsets", (count, places + 1), np.float64))
-            lone += line_offsets(edges, shifts, robust, values, moments, sums, offsets[-1])
-        movement = move_grid(grid, offsets[0], offsets[1], moved)
+        for axis, of in enumerate(lines):
+            edge_shifts(of.edges, robust, shifts)
+            growth[axis] = 2.0 * shifts[0]
+            lone += line_offsets(of.edges, shifts, robust, of.values, of.moments, of.sums, of.offsets)
+        movement = move_grid(grid, lines[0].offsets, lines[1].offsets, moved)
         grid, moved = moved, grid
         if movement < SETTLED and turn + 1 >= LEAST_ROUNDS:
             break
-    return grid, growth[0], growth[1], lone
+    return grid, float(growth[0]), float(growth[1]), lone
 
 
 def module_pitch_px(grid: Floats) -> float:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from kernels.damage import module_maps
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.grade.calibration import evened_around
 from vision.grade.fixed_pattern import lines_of
@@ -30,6 +31,10 @@ VERY_LOW_RESOLUTION_PX = 5.0
 
 LONE_SHARE = 0.05
 """Share of intersections without an edge near above which the report says that the grid was not measured."""
+
+
+MAPS = ("reflectance", "modulation", "modulation_level", "wrong_colour")
+"""What is kept of each module, in the order of module_maps."""
 
 
 def _warnings(measurement: Measurement, setup: Setup, extra: Sequence[str]) -> tuple[str, ...]:
@@ -53,16 +58,12 @@ def _warnings(measurement: Measurement, setup: Setup, extra: Sequence[str]) -> t
 def _maps(
     levels: Levels, measurement: Measurement, reading: Reading | None, size: SymbolSize, setup: Setup, scales: Scales
 ) -> dict[str, npt.NDArray[np.float32]]:
-    wrong = levels.colours[1].astype(np.float32)
+    maps = np.empty((len(MAPS), levels.step.size), np.float32)
+    greys, span = measurement.greys, setup.white - setup.black
+    module_maps(greys.ravel(), levels.modulation, levels.step, levels.colours, setup.black, span, scales.per_grade, maps)
     if reading is None:
-        wrong[lines_of(size).expected.ravel() == 2] = np.nan
-    maps = {
-        "reflectance": ((measurement.greys - setup.black) / (setup.white - setup.black)).astype(np.float32),
-        "modulation": levels.modulation.astype(np.float32),
-        "modulation_level": levels.step / np.float32(scales.per_grade),
-        "wrong_colour": wrong,
-    }
-    return {name: values.astype(np.float32, copy=False).reshape(measurement.greys.shape) for name, values in maps.items()}
+        maps[MAPS.index("wrong_colour"), lines_of(size).expected.ravel() == 2] = np.nan
+    return dict(zip(MAPS, maps.reshape(len(MAPS), *greys.shape), strict=True))
 
 
 def grade(

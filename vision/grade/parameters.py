@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kernels.damage import lowest_module
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.fixed_pattern import fixed_pattern_grade, fixed_pattern_segments, line_grades
 from vision.grade.geometry import Measurement, axial_nonuniformity, grid_deviation
@@ -92,12 +93,10 @@ def informative(levels: Levels, measurement: Measurement, reading: Reading | Non
     Contrast uniformity: the lowest modulation of a data module, with its row and column, 0-based, finder included. rescued: 1 where
     only a rescue found the symbol, which decode 0 then stands for.
     """
-    modulation = levels.modulation
-    data = codeword_map(size).ringed.ravel()
-    values = modulation[data]
-    lowest = float(values.min())
     # The first in reading order where several are equal, so that the place does not hang on the order of codewords.
-    row, column = divmod(int(data[values == lowest].min()), size.columns + 2)
+    module = lowest_module(levels.modulation, codeword_map(size).ringed)
+    lowest = float(levels.modulation[module])
+    row, column = divmod(module, size.columns + 2)
     return {
         "contrast_uniformity": lowest,
         "contrast_uniformity_row": float(row - 1),

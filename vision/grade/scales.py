@@ -36,7 +36,7 @@ class Scale:
     limits: (4 * per_grade,) float64; limits[k - 1] must be met for step k. A value on a limit meets AT_LEAST and AT_MOST and misses
         BELOW.
     bounds, unrounded_bounds: the same with the tolerance, so that a value on a bound meets it: what kernels compare with.
-    as_limits: the same as plain numbers: one value is graded in 1 us instead of 5.
+    as_bounds: bounds as plain numbers: one value is graded in 1 us instead of 5.
     unrounded: limits without rounding half up to the step: what the levels of an overlay are compared with (ISO/IEC 15415:2024).
     """
 
@@ -45,30 +45,29 @@ class Scale:
     points: tuple[tuple[Fraction, Fraction], ...]
     limits: npt.NDArray[np.float64]
     unrounded: npt.NDArray[np.float64]
-    as_limits: tuple[float, ...] = field(init=False)
+    as_bounds: tuple[float, ...] = field(init=False)
     bounds: npt.NDArray[np.float64] = field(init=False)
     unrounded_bounds: npt.NDArray[np.float64] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "as_limits", tuple(self.limits.tolist()))
         object.__setattr__(self, "bounds", self._bounds(self.limits))
+        object.__setattr__(self, "as_bounds", tuple(self.bounds.tolist()))
         object.__setattr__(self, "unrounded_bounds", self._bounds(self.unrounded))
 
     def grade(self, value: float) -> float:
         """The grade 0.0 to 4.0 of a value; nan gives 0."""
         step = 0
-        for limit in self.as_limits:
-            if not self._is_met(value, limit):
-                break
-            step += 1
-        return step / self.per_grade
-
-    def _is_met(self, value: float, limit: float) -> bool:
         if self.sense is Sense.AT_LEAST:
-            return value >= limit - TOLERANCE
-        if self.sense is Sense.AT_MOST:
-            return value <= limit + TOLERANCE
-        return value < limit - TOLERANCE
+            for bound in self.as_bounds:
+                if not value >= bound:
+                    break
+                step += 1
+        else:
+            for bound in self.as_bounds:
+                if not value <= bound:
+                    break
+                step += 1
+        return step / self.per_grade
 
     def _bounds(self, limits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         if self.sense is Sense.AT_LEAST:
