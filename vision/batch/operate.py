@@ -162,6 +162,11 @@ def record_challenge(batch: OrderedBatch, pool: Pool, station: str, steps: Seque
     return passed
 
 
+def record_confirmed(batch: OrderedBatch, station: str, rejected: int, confirmed: int) -> None:
+    """Writes down what the machine of a station counted in one run: packs it was to reject, and those it confirmed."""
+    append_operation(batch.folder, f"machine of {station}", "confirm", "", station=station, rejected=rejected, confirmed=confirmed)
+
+
 def block(batch: OrderedBatch, pool: Pool, serials: Iterable[str], kind: BlockKind, who: str, why: str) -> int:
     """Puts serials of the batch's product on the block list, at once for every line of the pool; how many were not on it."""
     chosen = list(dict.fromkeys(serials))

@@ -4,7 +4,8 @@
     triggers  = accepted + rejected + removed by hand;   rejects signalled = rejects confirmed
 
 Each side is counted on its own: what was allocated comes from the start of the batch, the states from the pool, what packs
-bear from the rows, the last trigger of each station from its numbering, the confirmation from people who counted the reject bin.
+bear from the rows, the last trigger of each station from its numbering, the confirmation from people who counted the reject bin, or
+from the machine where it counted every reject of the batch. Where it counts, what it missed stays open whatever people counted.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ REWORK = "REWORK"
 
 @dataclass(slots=True)
 class Reconciliation:
-    """Both equations in numbers. unexplained_serials: the first hundred of them, with what is known."""
+    """Both equations in numbers. unexplained_serials: the first hundred of them, with what is known.
+
+    rejects_confirmed: None = nobody counted. machine_rejected, machine_confirmed: of the runs in which the machine counted.
+    """
 
     allocated: int = 0
     commissioned: int = 0
@@ -47,6 +51,9 @@ class Reconciliation:
     removed: int = 0
     rejects_signalled: int = 0
     rejects_confirmed: int | None = None
+    machine_rejected: int = 0
+    machine_confirmed: int = 0
+    removed_rejects: int = 0
     contradictions: list[str] = field(default_factory=list)
 
     @property
@@ -65,6 +72,8 @@ class Reconciliation:
             points.append(f"{self.rejects_signalled} rejects were signalled, and nobody counted the reject bin")
         elif self.rejects_confirmed is not None and self.rejects_confirmed != self.rejects_signalled:
             points.append(f"{self.rejects_signalled} rejects were signalled, {self.rejects_confirmed} were confirmed")
+        if not self.machine_rejected - self.removed_rejects <= self.machine_confirmed <= self.machine_rejected:
+            points.append(f"the machine was to reject {self.machine_rejected} packs and confirmed {self.machine_confirmed}")
         return points
 
     def as_json(self) -> dict[str, Any]:
@@ -99,6 +108,9 @@ def _count_serials(result: Reconciliation, batch: OrderedBatch, pool: Pool, oper
 
 def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: list[dict[str, Any]]) -> None:
     rows = open_batch(batch.folder, ["station", "trigger", "accept"])
+    by_machine = [operation for operation in operations if operation["what"] == "confirm"]
+    result.machine_rejected = sum(int(operation["rejected"]) for operation in by_machine)
+    result.machine_confirmed = sum(int(operation["confirmed"]) for operation in by_machine)
     removed = {(o["station"], int(t)) for o in operations if o["what"] == "remove" for t in o["triggers"]}
     last: dict[str, int] = {}
     left_bin = 0
@@ -106,6 +118,7 @@ def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: lis
         last[station] = max(last.get(station, 0), trigger)
         if (station, trigger) in removed:
             result.removed += 1
+            result.removed_rejects += not accept
         elif accept:
             result.accepted += 1
             left_bin += station == REWORK
@@ -119,3 +132,5 @@ def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: lis
     counted = [int(o["counted"]) for o in operations if o["what"] == "clearance" and o.get("counted") is not None]
     if counted:
         result.rejects_confirmed = sum(counted) + left_bin + taken
+    elif result.machine_rejected and result.machine_rejected - result.removed_rejects == result.rejects_signalled:
+        result.rejects_confirmed = min(result.machine_confirmed, result.rejects_signalled)

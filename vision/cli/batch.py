@@ -505,7 +505,8 @@ def _say_reconciliation(as_json: bool, folder: Path, result: Reconciliation) -> 
     )
     print(f"packs     triggers {r.triggers} = accepted {r.accepted} + rejected {r.rejected} + removed {r.removed}")
     confirmed = "not counted" if r.rejects_confirmed is None else r.rejects_confirmed
-    print(f"rejects   signalled {r.rejects_signalled}, confirmed {confirmed}")
+    machine = f", by the machine {r.machine_confirmed} of {r.machine_rejected}" if r.machine_rejected else ""
+    print(f"rejects   signalled {r.rejects_signalled}, confirmed {confirmed}{machine}")
     for point in r.open_points:
         print(f"OPEN      {printable(point)}", file=sys.stderr)
     print("closed" if not r.open_points else "does not close")
