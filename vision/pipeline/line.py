@@ -79,7 +79,7 @@ class Line:
         self._names = tuple(station.name for station in config.stations)
         self.pool = FramePool(CONTEXT, config.slots, [source.shape for source in sources])
         self.crew = Crew(config.restart_count, config.restart_window_s, batch.logs)
-        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all, recipes, batch.last_triggers)
+        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all, recipes, batch.last_triggers, batch.serials.free)
         self.ledger = self.dispatch.ledger
         self.rejects_confirmed: dict[str, RejectsConfirmed] = {}  # by station, as the run ends
         self.trouble: dict[str, str] = {}  # what is wrong now, by who; empty = ready
