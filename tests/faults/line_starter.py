@@ -93,7 +93,7 @@ def _run(config_path: Path) -> None:
     from vision.pipeline.run import run_line
 
     # The fork server is the starter's child, not this process's: it cannot be waited for here.
-    forkserver._forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
+    forkserver._forkserver.ensure_running = forkserver.ensure_running = lambda: None  # type: ignore[attr-defined]
     summary = run_line(
         load_line(config_path),
         None,

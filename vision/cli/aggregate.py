@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from vision.config import LineConfig
     from vision.trace.aggregate import Aggregation, Entry
 
-app = typer.Typer(help="Packs into containers, and out of them.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(
+    help="""Packs into containers, and out of them: range, pack, unpack, repack, close, dissolve; the journal is checked by verify.
+
+    Example: vision aggregate pack line.toml --level case --image layer.png --count 48
+    """,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
 LineFile = Annotated[Path, typer.Argument(metavar="LINE.toml", help="the line file; its [trace] has the levels")]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
 Things = Annotated[list[str] | None, typer.Argument(metavar="[THING]...", help="packs (01/GTIN/21/SERIAL, link or URN) or SSCCs")]

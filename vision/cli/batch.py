@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from vision.serials.pool import Pool
 
 app = typer.Typer(
-    help="Life of a batch: start, runs of its line (`vision run`), samples, rework, challenge tests, reconciliation, end, report.",
+    help="""Life of a batch: start, runs of its line (`vision run`), samples, rework, challenge tests, reconciliation, end, report.
+
+    Example: vision batch start line.toml PO-4711.json --who "A. Operator"
+    """,
     rich_markup_mode=None,
     no_args_is_help=True,
 )
