@@ -62,7 +62,10 @@ class Reconciliation:
         points = list(self.contradictions)
         explained = self.commissioned + self.scrapped + self.sampled + self.destroyed + self.returned
         if self.unexplained:
-            points.append(f"{self.unexplained} serials are unexplained: {', '.join(self.unexplained_serials[:5])}")
+            points.append(
+                f"{self.unexplained} serials are unexplained (counting the reject bin scraps those of its packs): "
+                + ", ".join(self.unexplained_serials[:5])
+            )
         if self.allocated != explained + self.unexplained:
             points.append(f"{self.allocated} serials were allocated, {explained + self.unexplained} are accounted for")
         if self.triggers != self.accepted + self.rejected + self.removed:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vision.results.folder import batch_in
+
 if TYPE_CHECKING:
     from vision.batch.life import OrderedBatch
     from vision.batch.reconcile import Reconciliation
@@ -26,7 +28,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 LineFile = Annotated[Path, typer.Argument(metavar="LINE.toml", help="line file")]
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="a batch folder, results/LINE/BATCH")]
+Folder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="a batch, results/LINE/BATCH; results/LINE is its newest one", callback=batch_in)
+]
 Serials = Annotated[list[str] | None, typer.Argument(metavar="SERIAL...", help="serials of the batch")]
 SerialFile = Annotated[Path | None, typer.Option("--file", metavar="FILE.csv", help="serials, one in each row")]
 Who = Annotated[str | None, typer.Option("--who", help="the person who does it; the one logged in where it is not said")]

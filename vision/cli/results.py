@@ -10,6 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
+from vision.results.folder import batch_in
+
 app = typer.Typer(
     help="""The records of a batch: integrity, table, export, SQL, archive.
 
@@ -18,7 +20,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="a batch folder, results/LINE/BATCH")]
+Folder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="a batch, results/LINE/BATCH; results/LINE is its newest one", callback=batch_in)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
 
 
