@@ -10,6 +10,7 @@ from the machine where it counted every reject of the batch. Where it counts, wh
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -34,6 +35,7 @@ REWORK = "REWORK"
 class Reconciliation:
     """Both equations in numbers. unexplained_serials: the first hundred of them, with what is known.
 
+    untested: stations whose last packs no challenge test followed, where the batch asks for tests.
     rejects_confirmed: None = nobody counted. machine_rejected, machine_confirmed: of the runs in which the machine counted.
     """
 
@@ -55,11 +57,12 @@ class Reconciliation:
     machine_confirmed: int = 0
     removed_rejects: int = 0
     contradictions: list[str] = field(default_factory=list)
+    untested: list[str] = field(default_factory=list)
 
     @property
     def open_points(self) -> list[str]:
         """What does not close, a line each; empty = the batch may end."""
-        points = list(self.contradictions)
+        points = [*self.contradictions, *self.untested]
         explained = self.commissioned + self.scrapped + self.sampled + self.destroyed + self.returned
         if self.unexplained:
             points.append(
@@ -116,6 +119,7 @@ def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: lis
     result.machine_confirmed = sum(int(operation["confirmed"]) for operation in by_machine)
     removed = {(o["station"], int(t)) for o in operations if o["what"] == "remove" for t in o["triggers"]}
     last: dict[str, int] = {}
+    last_good: dict[str, int] = {}
     left_bin = 0
     for station, trigger, accept in zip(*(rows[name].to_pylist() for name in ("station", "trigger", "accept")), strict=True):
         last[station] = max(last.get(station, 0), trigger)
@@ -124,11 +128,14 @@ def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: lis
             result.removed_rejects += not accept
         elif accept:
             result.accepted += 1
+            last_good[station] = max(last_good.get(station, 0), trigger)
             left_bin += station == REWORK
         else:
             result.rejected += 1
             result.rejects_signalled += station != REWORK
     result.triggers = sum(last.values())
+    if any(operation.get("challenge_minutes") for operation in operations):
+        result.untested = list(_untested(last_good, operations))
     # In the bin lie the rejects but those that were reworked, taken as samples, or are known-bad packs of a challenge test.
     taken = sum(len(o["triggers"]) for o in operations if o["what"] == "challenge")
     taken += sum(len(o["serials"]) for o in operations if o.get("from_bin"))
@@ -137,3 +144,14 @@ def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: lis
         result.rejects_confirmed = sum(counted) + left_bin + taken
     elif result.machine_rejected and result.machine_rejected - result.removed_rejects == result.rejects_signalled:
         result.rejects_confirmed = min(result.machine_confirmed, result.rejects_signalled)
+
+
+def _untested(last_good: Mapping[str, int], operations: list[dict[str, Any]]) -> Iterator[str]:
+    """Stations whose last accepted pack no challenge test followed that passed. last_good: trigger of that pack."""
+    tested: dict[str, int] = {}
+    for operation in operations:
+        if operation["what"] == "challenge" and operation["passed"]:
+            tested[operation["station"]] = max(int(step["trigger"]) for step in operation["steps"])
+    for station, trigger in sorted(last_good.items()):
+        if station != REWORK and tested.get(station, 0) < trigger:
+            yield f"no challenge test that passed followed the last pack accepted at {station} (trigger {trigger})"
