@@ -31,7 +31,7 @@ from vision.trace.check_events import check_json
 from vision.trace.epcis_xml import write_xml
 from vision.trace.events import Event, Happening, Place, event_objects, write_json
 from vision.trace.identifiers import item_epc
-from vision.trace.journal import Journal, journal_events, read_journal
+from vision.trace.journal import JOURNAL, Journal, journal_events, read_journal
 from vision.trace.recall import History
 from vision.trace.records import Question, Records
 from vision.trace.sscc import SsccRange
@@ -84,7 +84,7 @@ def rows_of(first: int, count: int, lot: str) -> pa.RecordBatch:
 
 
 def build(folder: Path, rows: int) -> None:
-    """Results of `rows` packs: batches of one lot each."""
+    """Results of `rows` packs: batches of one lot each; the good packs of the middle one are packed up to pallets."""
     for lot_number in range(rows // PACKS_PER_LOT):
         batch = folder / "L1" / f"2026-{1 + lot_number // 28 % 12:02d}-{1 + lot_number % 28:02d}T120000Z"
         batch.mkdir(parents=True)
@@ -98,7 +98,9 @@ def build(folder: Path, rows: int) -> None:
             for _ in write_packs(path.with_suffix(SUFFIX), [packs_of(table, 0)]):
                 pass
         print(f"\r{lot_number + 1} lots written", end="", file=sys.stderr)
-    print(file=sys.stderr)
+    first = rows // PACKS_PER_LOT // 2 * PACKS_PER_LOT
+    pack(folder / "L1" / JOURNAL, [item_epc(GTIN, serial(n)) for n in range(first, first + PACKS_PER_LOT) if n % 100])
+    print(", the middle one packed", file=sys.stderr)
 
 
 def timed(name: str, call: Callable[[], Any], repeats: int = 5) -> dict[str, Any]:
@@ -123,17 +125,17 @@ def questions(folder: Path, rows: int) -> Iterator[dict[str, Any]]:
     lot = Question(lot=f"LOT{lots // 2:04d}")
     yield timed("a lot, as a table", lambda: Records(folder).select(lot).num_rows)
     yield timed("a lot, every pack and where it is", lambda: len(History(folder).select(lot)))
+    packed = serial(lots // 2 * PACKS_PER_LOT + 1)
+    yield timed("a pack with its containers and events", lambda: len(History(folder).of_serial(packed)["containers"]))
     yield timed("an hour", lambda: Records(folder).select(Question(from_ns=START_NS, to_ns=START_NS + day_ns // 24)).num_rows)
     yield timed("a lot that is not there", lambda: Records(folder).select(Question(lot="NONE")).num_rows)
 
 
-def events(packs: int, folder: Path) -> Iterator[dict[str, Any]]:
-    """Commissioning and aggregation of a batch, a commissioning event per pack: from journal and packs to both documents."""
-    epcs = [item_epc(GTIN, serial(number)) for number in range(packs)]
-    begin = time.perf_counter()
-    with Journal(folder / "aggregation.jsonl", LEVELS, lambda epc: "LOT1") as journal:
+def pack(path: Path, epcs: list[str]) -> int:
+    """Packs into bundles, cases and pallets, all full, 100 deeds to a sync; how many containers."""
+    with Journal(path, LEVELS, lambda epc: "LOT1") as journal:
         state = journal.state
-        journal.do(state.add_ranges([SsccRange("4012345", 3, 0, packs)]))
+        journal.do(state.add_ranges([SsccRange("4012345", 3, 0, len(epcs))]))
         below = epcs
         for level in LEVELS:
             parents = []
@@ -143,11 +145,19 @@ def events(packs: int, folder: Path) -> Iterator[dict[str, Any]]:
                         entry = journal.do(state.pack(level.name, below[start : start + level.capacity], close=True))
                         parents.append(entry["parent"])
             below = parents
+        return len(state.containers)
+
+
+def events(packs: int, folder: Path) -> Iterator[dict[str, Any]]:
+    """Commissioning and aggregation of a batch, a commissioning event per pack: from journal and packs to both documents."""
+    epcs = [item_epc(GTIN, serial(number)) for number in range(packs)]
+    begin = time.perf_counter()
+    containers = pack(folder / JOURNAL, epcs)
     packed_s = time.perf_counter() - begin
-    yield {"step": f"pack {packs} packs into {len(state.containers)} containers, 100 to a sync", "s": round(packed_s, 2)}
+    yield {"step": f"pack {packs} packs into {containers} containers, 100 to a sync", "s": round(packed_s, 2)}
     begin = time.perf_counter()
     accepted = (Event(Happening.ACCEPTED, START_NS + n * 10**8, (epc,), lot="LOT1", expiry="281231") for n, epc in enumerate(epcs))
-    objects = list(event_objects([*accepted, *journal_events(read_journal(folder / "aggregation.jsonl"))], Place()))
+    objects = list(event_objects([*accepted, *journal_events(read_journal(folder / JOURNAL))], Place()))
     made_s = time.perf_counter() - begin
     for name, write in (("json", write_json), ("xml", lambda o, s, c: write_xml(o, s, c, ("4012345",)))):
         begin = time.perf_counter()

@@ -18,7 +18,7 @@ from vision.types import Reason, Record
 DEMO_FRAMES = Path(__file__).resolve().parents[2] / "vision" / "demo" / "packs.zip"
 
 
-def line_file(folder: Path, name: str = "L1", pool: str = "") -> Path:
+def line_file(folder: Path, name: str = "L1", pool: str = "", more: str = "") -> Path:
     path = folder / f"{name}.toml"
     path.write_text(
         f"""
@@ -26,6 +26,7 @@ def line_file(folder: Path, name: str = "L1", pool: str = "") -> Path:
 name = "{name}"
 results = "{folder / "results"}"
 {f'serial_pool = "{pool}"' if pool else ""}
+{more}
 [[station]]
 name = "S1"
 [station.camera]
@@ -67,10 +68,12 @@ def vision(*arguments: object) -> int:
     return call([str(argument) for argument in arguments])
 
 
-def start_batch(folder: Path, serials: Sequence[str] | None = None, name: str = "L1", pool: str = "") -> OrderedBatch:
+def start_batch(
+    folder: Path, serials: Sequence[str] | None = None, name: str = "L1", pool: str = "", more: str = ""
+) -> OrderedBatch:
     """Through the command, in this process; the folder of the batch."""
     chosen = [f"SN{number}" for number in range(1, 21)] if serials is None else serials
-    assert vision("batch", "start", line_file(folder, name, pool), order_file(folder, chosen), "--who", "A. Operator") == 0
+    assert vision("batch", "start", line_file(folder, name, pool, more), order_file(folder, chosen), "--who", "A. Operator") == 0
     return ordered_batch(max((folder / "results" / name).iterdir(), key=lambda path: (path.is_dir(), path.name)))
 
 

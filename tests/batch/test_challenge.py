@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.batch.packing import Packing, start_batch
+from tests.batch.packing import Packing, start_batch, vision
 from tests.cli.calls import DEMO, command, environment
 from vision.batch.challenge import KNOWN_BAD, KnownBad, NoPack, challenge, challenge_due
 from vision.batch.operate import record_challenge
+from vision.batch.reconcile import reconcile
 from vision.results.operations import read_operations
+from vision.serials.pool import Pool
 from vision.serials.states import State
 from vision.types import Reason
 
@@ -46,6 +48,32 @@ def test_the_whole_set_is_caught(tmp_path: Path) -> None:
     assert challenge_due(batch.folder, 60.0) == ""
     assert challenge_due(batch.folder, 1e-9).startswith("the last challenge test is of")
     run.close()
+
+
+def test_a_batch_that_asks_for_tests_ends_with_one(tmp_path: Path) -> None:
+    batch = start_batch(tmp_path, more="challenge_minutes = 60.0")
+    run = Packing(batch)
+    number = 1
+
+    def put(known: KnownBad) -> None:
+        nonlocal number
+        number += 1
+        run.pack(number, *CAUGHT[known.kind], serial="")
+
+    def test(pool: Pool) -> None:
+        assert record_challenge(batch, pool, "S1", list(challenge(batch.folder, "S1", put, 5.0)), "A. Operator", "")
+
+    with batch.pool() as pool:
+        run.pack(1)
+        test(pool)
+        assert reconcile(batch, pool).untested == []
+        number += 1
+        run.pack(number)
+        (point,) = reconcile(batch, pool).untested
+        assert point == f"no challenge test that passed followed the last pack accepted at S1 (trigger {number})"
+        test(pool)
+    run.close()
+    assert vision("batch", "end", batch.folder, "--rejects-counted", 0) == 0
 
 
 def test_one_that_passes_ends_the_test_and_keeps_the_batch_from_going_on(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def test_from_order_to_signed_report(tmp_path: Path, capsys: pytest.CaptureFixtu
     before = reconciled(batch, capsys)
     assert (before["commissioned"], before["returned"], before["unexplained"]) == (6, 12, 2)
     assert (before["triggers"], before["accepted"], before["rejected"]) == (10, 6, 4)
-    assert vision("batch", "end", batch.folder) == 1, "two printed serials and an uncounted bin"
+    assert vision("batch", "end", batch.folder.parent) == 1, "two printed serials and an uncounted bin"
     assert vision("batch", "sample", batch.folder, "SN2", "--why", "retention") == 0
     assert vision("batch", "decommission", batch.folder, "SN3", "--why", "damaged") == 0
     assert vision("batch", "destroy", batch.folder, "SN3", "--why", "witnessed") == 0

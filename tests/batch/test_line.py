@@ -25,6 +25,7 @@ RATE_HZ = 12.0
 
 def test_a_block_takes_effect_within_a_second_and_a_second_run_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = line_file(tmp_path, rate_hz=RATE_HZ, loop=False, deadline_ms=3000.0, travel_ms=3200.0, slots=100)
+    path.write_text(path.read_text() + "confirm_ms = 2000.0\n")
     assert vision("batch", "start", path, DEMO / "order.json", "--json") == 0
     batch = ordered_batch(Path(json.loads(capsys.readouterr().out)["batch"]))
     serials = list(batch.order.serials or ())
@@ -60,6 +61,7 @@ def test_a_block_takes_effect_within_a_second_and_a_second_run_goes_on(tmp_path:
         result = reconcile(batch, pool)
         assert pool.counts(batch.product, batch.name)[State.COMMISSIONED] == result.accepted
     assert result.contradictions == [] and result.triggers == 80
+    assert result.machine_confirmed == result.machine_rejected == result.rejects_signalled == result.rejects_confirmed
     assert examine(batch.folder).problems == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ import cv2
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import typer
 
 from tests.cli.calls import DEMO, line_text, refused, vision
 from tests.decode.rendering import draw, modules
 from vision.cameras.recorded import Recording
+from vision.cli.main import app, call
 
 
 @pytest.fixture(scope="session")
@@ -212,9 +215,15 @@ def test_check_tells_all_and_doubts_a_silent_plc(tmp_path: Path) -> None:
     assert doubt.returncode == 2 and "127.0.0.1:1" in doubt.stderr and len(doubt.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize(
-    "command", ["run", "check", "inspect", "calibrate", "results verify", "results show", "camera grab", "camera record"]
-)
-def test_help_shows_an_example(command: str, tmp_path: Path) -> None:
-    done = vision(*command.split(), "--help", cwd=tmp_path)
-    assert done.returncode == 0 and f"vision {command} " in done.stdout.partition("Example:")[2]
+def every_command(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    if path:
+        yield path
+    for name, part in getattr(command, "commands", {}).items():
+        yield from every_command(part, (*path, name))
+
+
+@pytest.mark.parametrize("command", list(every_command(typer.main.get_command(app))), ids=" ".join)
+def test_help_shows_an_example(command: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert call([*command, "--help"]) == 0
+    example = " ".join(capsys.readouterr().out.partition("Example:")[2].split())
+    assert f"vision {' '.join(command)} " in example

@@ -8,11 +8,9 @@ The suite runs a few (test_batch_faults.py); the long form is `make faults`, or
 from __future__ import annotations
 
 import argparse
-import json
-import os
+import contextlib
 import random
 import shutil
-import signal
 import tempfile
 import time
 import zipfile
@@ -22,8 +20,9 @@ from pathlib import Path
 
 import psutil
 
-from tests.faults.power import build_shim, drop_unsynced, shim_environment
-from tests.faults.rig import DEMO, Apart, await_gone, fates, line_file
+from tests.faults.line_starter import LineStarter
+from tests.faults.power import build_shim, drop_unsynced, shim_environment, sizes
+from tests.faults.rig import DEMO, await_gone, fates, line_file
 from vision.batch.life import OrderedBatch, start
 from vision.batch.operate import clear, end, remove
 from vision.batch.reconcile import reconcile
@@ -53,8 +52,16 @@ class Campaign:
         self.config: LineConfig = load_line(self.config_path)
         self.order = load_order(DEMO / "order.json")
         self.shim = build_shim(folder)
+        self.log = folder / "synced.log"
         self.kinds = kinds if self.shim is not None else tuple(kind for kind in kinds if kind != "power")
         self.counts: Counter[str] = Counter()
+        self.lines = LineStarter(shim_environment(self.shim, self.log) if self.shim is not None else {})
+
+    def __enter__(self) -> Campaign:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.lines.close()
 
     def faults(self, count: int) -> Iterator[str]:
         """Does so many; yields what was done, in words."""
@@ -79,39 +86,29 @@ class Campaign:
             return start(self.config, self.order, recipes, "Campaign")
 
     def one(self, batch: OrderedBatch, kind: str) -> str:
-        log = self.folder / "synced.log"
-        log.unlink(missing_ok=True)
-        environment = shim_environment(self.shim, log) if kind == "power" and self.shim is not None else {}
-        with environ(environment):
-            line = Apart(self.config_path)
+        self.log.unlink(missing_ok=True)
+        lines, before = self.lines, sizes(self.config.results)
+        lines.start(self.config_path)
         wanted = self.chance.randint(1, 45)
-        before = open_batch(batch.folder, ["trigger"]).num_rows
-        while line.process.poll() is None and open_batch(batch.folder, ["trigger"]).num_rows - before < wanted:
-            time.sleep(0.005)
-        assert line.process.poll() is None, line.process.communicate()
+        lines.await_decided(wanted)
         time.sleep(self.chance.uniform(0.0, 0.05))  # the moment is what the campaign is about: anywhere between two rows
-        family = line.family()
+        children = lines.children()
         lost: list[str] = []
         if kind == "recorder":
-            recorder = next((p for p in family if alive(p) and p.name() == "vision:recorder"), None)
-            if recorder is not None:
-                recorder.kill()
-            out, _ = line.process.communicate(timeout=60)
-            summary = json.loads(out.splitlines()[-1])
-            kept = f"{summary['records']} records of {summary['triggered']} triggers, {summary['trouble'] or 'no trouble'}"
-            lost = [] if summary["records"] == summary["triggered"] else [kept]
+            next(child for child in children if child.name() == "vision:recorder").kill()
+            summary = lines.finish()
+            assert summary is not None, "the line died with its recorder"
+            if summary["records"] != summary["triggered"]:
+                lost = [f"{summary['records']} records of {summary['triggered']} triggers, {summary['trouble'] or 'no trouble'}"]
         else:
-            victims = [line.me] if kind == "line" else family
-            for victim in victims:
-                try:
-                    victim.send_signal(signal.SIGKILL)
-                except psutil.Error:
-                    continue
-            await_gone(family)
-            line.process.communicate()
+            for victim in [lines.line] if kind == "line" else [lines.line, *children]:
+                with contextlib.suppress(psutil.Error):
+                    victim.kill()
+            await_gone(children)
+            lines.finish()
             if kind == "power":
-                assert log.stat().st_size > 0, "the shim saw no sync"
-                lost = drop_unsynced(self.config.results, log, self.chance)
+                assert self.log.stat().st_size > 0, "the shim saw no sync"
+                lost = drop_unsynced(self.config.results, self.log, before, self.chance)
         self.check(batch)
         return f"after {wanted} rows" + (f", lost {', '.join(lost)}" if lost else "")
 
@@ -157,24 +154,6 @@ class Campaign:
         assert verify(batch.folder) == []
 
 
-class environ:  # noqa: N801
-    """Variables for what is started inside."""
-
-    def __init__(self, values: dict[str, str]) -> None:
-        self.values = values
-
-    def __enter__(self) -> None:
-        os.environ.update(self.values)
-
-    def __exit__(self, *exception: object) -> None:
-        for name in self.values:
-            del os.environ[name]
-
-
-def alive(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
 def split_packs(folder: Path) -> None:
     """The demonstration's packs in PARTS archives, so that each run of a batch brings packs of its own."""
     with zipfile.ZipFile(DEMO / "packs.zip") as whole:
@@ -198,9 +177,9 @@ def main() -> None:
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
-        campaign = Campaign(Path(folder), options.seed, tuple(options.kind or FAULTS))
-        for number, words in enumerate(campaign.faults(options.runs), 1):
-            print(f"{number:4d} {words}", flush=True)
+        with Campaign(Path(folder), options.seed, tuple(options.kind or FAULTS)) as campaign:
+            for number, words in enumerate(campaign.faults(options.runs), 1):
+                print(f"{number:4d} {words}", flush=True)
         print(f"{options.runs} faults, all add up: {dict(campaign.counts)}")
 
 

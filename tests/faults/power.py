@@ -29,8 +29,16 @@ def shim_environment(library: Path, log: Path) -> dict[str, str]:
     return {"LD_PRELOAD": str(library), "SYNCED_LOG": str(log)}
 
 
-def drop_unsynced(folder: Path, log: Path, chance: random.Random) -> list[str]:
-    """Cuts every file below a folder back to what was synced, or little more; says which lost how much. Logs are left alone."""
+def sizes(folder: Path) -> dict[Path, int]:
+    """Sizes of the files below a folder: what lies there when a machine starts is on the disk."""
+    return {path: path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+
+
+def drop_unsynced(folder: Path, log: Path, before: dict[Path, int], chance: random.Random) -> list[str]:
+    """Cuts every file below a folder back to what was synced, or little more; says which lost how much. Logs are left alone.
+
+    before: sizes at the start of what is logged. Whole images may be lost, as nobody synced their names.
+    """
     synced: dict[int, int] = {}
     for line in log.read_text().splitlines() if log.exists() else []:
         inode, size = line.split()
@@ -40,9 +48,13 @@ def drop_unsynced(folder: Path, log: Path, chance: random.Random) -> list[str]:
         if not path.is_file() or "logs" in path.parts or path.name.endswith("-shm") or path.name == ".lock":
             continue
         status = path.stat()
-        kept = synced.get(status.st_ino, 0 if path.suffix in (".arrows", ".tmp") else status.st_size)
-        if kept < status.st_size:
-            cut = chance.randint(kept, status.st_size)
+        kept = max(synced.get(status.st_ino, 0), before.get(path, 0))
+        if kept >= status.st_size:
+            continue
+        cut = chance.randint(kept, status.st_size)
+        if kept == 0 and path.suffix == ".bmp" and chance.random() < 0.5:
+            path.unlink()
+        else:
             os.truncate(path, cut)
-            lost.append(f"{path.name}: {status.st_size - cut} of {status.st_size} bytes")
+        lost.append(f"{path.name}: {status.st_size - cut} of {status.st_size} bytes")
     return lost

@@ -13,8 +13,8 @@ from tests.faults.batch_campaign import Campaign
 
 @pytest.mark.parametrize(("kind", "seed"), [("recorder", 20261126), ("power", 20261127)])
 def test_every_serial_adds_up_after_a_fault(kind: str, seed: int, tmp_path: Path) -> None:
-    campaign = Campaign(tmp_path, seed, kinds=(kind,))
-    if kind == "power" and campaign.shim is None:
-        pytest.skip("the power failure needs a C compiler")
-    print(*campaign.faults(1), sep="\n")
+    with Campaign(tmp_path, seed, kinds=(kind,)) as campaign:
+        if kind == "power" and campaign.shim is None:
+            pytest.skip("the power failure needs a C compiler")
+        print(*campaign.faults(1), sep="\n")
     assert campaign.counts == {kind: 1}

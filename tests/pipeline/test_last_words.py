@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.results.samples import record
+from vision.pipeline.batch import mend_line
 from vision.pipeline.last_words import closing_records, last_words_complete, read_last_words, remove_last_words, write_last_words
+from vision.results.folder import batch_folder
+from vision.results.verify import examine
+from vision.results.writer import BatchWriter
 from vision.types import Reason, Record
 
 
@@ -37,9 +43,9 @@ def test_after_closing_nothing_is_left_to_close(seed: int) -> None:
     words = [{"role": "rejector", "station": s, "last_trigger": 40, "since": 10, "let_go": let_go[s]} for s in ("A", "B")]
     closing = closing_records(rows, words, {}, 0, 0)
     known = {(s, t): (revision, accept) for s, t, revision, accept in rows}
-    for record in closing:
-        assert not record.accept
-        known[record.station, record.trigger] = (record.revision, False)
+    for one in closing:
+        assert not one.accept
+        known[one.station, one.trigger] = (one.revision, False)
     assert set(known) == {(s, t) for s in ("A", "B") for t in range(1, 41)}
     assert all(t <= 10 or t in let_go[s] for (s, t), (_, accept) in known.items() if accept), "a pass that never came stands"
     assert all(known[s, t] == (revision, True) for s, t, revision, accept in rows if accept and (t <= 10 or t in let_go[s]))
@@ -55,3 +61,19 @@ def test_files(tmp_path: Path) -> None:
     assert [w["role"] for w in read_last_words(tmp_path)] == ["acquirer", "rejector"]
     remove_last_words(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_words_that_came_too_late_for_the_recorder(last: bool, tmp_path: Path) -> None:
+    """The next start takes them up; behind a last seal nothing is added, and the line starts all the same."""
+    folder = batch_folder(tmp_path, "L1", datetime(2026, 11, 26, 12, tzinfo=UTC))
+    (folder / "logs").mkdir()
+    writer = BatchWriter(folder, {})
+    writer.append([record(1)])
+    writer.close(last=last)
+    write_last_words(folder / "logs", "acquirer", "S1", {"last_trigger": 3})
+    mend_line(folder.parent)
+    found = examine(folder)
+    assert found.problems == [] and found.closed
+    assert found.rows == (1 if last else 3)
+    assert mend_line(folder.parent) == []

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from vision.content.serials import SerialIndex
 from vision.pipeline import actions as do
 from vision.pipeline.ledger import Ledger
 from vision.types import Reason, Record
@@ -282,6 +283,26 @@ def test_what_the_pool_refuses_is_rejected_without_an_amendment() -> None:
     ledger.check()
     assert (ledger.counts.accepted, ledger.counts.rejected, ledger.counts.amended) == (0, 1, 0)
     assert ledger.counts.reasons == {Reason.BLOCKED_SERIAL: 1} and ledger.open == 0
+
+
+def test_a_pack_whose_accept_was_amended_may_be_fed_again() -> None:
+    index = SerialIndex(None)
+    ledger = Ledger(("S1",), 100, 100, index.claim_all, free=index.free)
+    ledger.inspector_ready(0, 0)
+
+    def feed(trigger: int) -> Record:
+        ledger.frame(0, Record("S1", trigger, (), 0, 0, 0), 0, 1, 0)
+        ledger.inspected(0, (0, trigger), (), ("SN1",), b"", 1, 5)
+        return ledger.entries[0, trigger].record
+
+    assert feed(1).accept
+    ledger.settled((0, 1), False, 8)
+    assert ledger.entries[0, 1].record.revision == 1
+    ledger.durable((0, 1), 0, 9, 9)
+    assert feed(2).reasons == (Reason.DUPLICATE_SERIAL,), "the reject is not durable yet"
+    ledger.durable((0, 1), 1, 10, 10)
+    assert feed(3).accept
+    assert feed(4).reasons == (Reason.DUPLICATE_SERIAL,)
 
 
 def test_a_later_run_of_a_batch_counts_on() -> None:

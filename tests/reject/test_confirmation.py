@@ -22,6 +22,7 @@ def test_a_reject_that_is_not_confirmed_in_time_is_missed_for_good() -> None:
     assert confirmations.missed(200 + GRACE + 1) == 1
     confirmations.heard(9)
     assert confirmations.missed(10**9) == 1, "too late"
+    assert (confirmations.rejected_count, confirmations.confirmed_count) == (2, 2) and not confirmations.waiting
 
 
 def test_a_confirmation_may_come_before_the_books_are_kept() -> None:

@@ -13,8 +13,10 @@ import cv2
 import numpy as np
 import pytest
 
+from tests.results.samples import record
+from vision.results.chain import link, sha256
 from vision.results.images import EvidenceStore, recover_images
-from vision.results.verify import verify
+from vision.results.verify import examine, verify
 from vision.results.writer import BatchWriter
 
 RANDOM = np.random.default_rng(20261123)
@@ -128,3 +130,65 @@ def test_a_list_that_is_none_keeps_no_evidence_and_stops_nothing(content: bytes,
     (tmp_path / "images" / "images.jsonl").write_bytes(content)
     store = EvidenceStore(tmp_path / "images", 10, 10**6, 0)
     assert store.keep("S1", 1, noise()) is None and store.dropped == {"max_count": 1}
+
+
+def crashed(folder: Path) -> Path:
+    """A batch whose machine lost its power: images 1 and 2 are under a seal, 3 to 6 are not."""
+    writer = BatchWriter(folder, {})
+    store = EvidenceStore(folder / "images", 10, 10**6, 0)
+    for trigger in range(1, 7):
+        if trigger == 3:
+            writer.close(last=False)
+        writer.append([record(trigger)])
+        writer.commit()
+        store.keep("S1", trigger, noise())
+    writer.abandon()
+    return folder
+
+
+def image(folder: Path, trigger: int) -> Path:
+    return folder / "images" / f"S1-{trigger:09d}.bmp"
+
+
+def test_what_a_power_failure_took_is_told_and_is_no_fault(tmp_path: Path) -> None:
+    folder = crashed(tmp_path)
+    image(folder, 4).unlink()
+    image(folder, 5).write_bytes(b"half of it")
+    path = folder / "images" / "images.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-1]))  # the line of 6
+    assert verify(folder) == []
+    assert len([note for note in examine(folder).notes if "no seal covers it" in note]) == 3
+    BatchWriter(folder, {}).close()
+    found = examine(folder)
+    assert found.problems == [] and found.closed
+    assert any(note.startswith("2 images were lost in a crash") for note in found.notes)
+    assert any(note.startswith("1 images lost their line") for note in found.notes)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line.get("lost", line.get("name")) for line in lines[5:]] == [image(folder, n).name for n in (4, 5, 6)]
+
+
+@pytest.mark.parametrize("trigger", [1, 3, 4, 5, 6])
+def test_what_is_changed_later_is_not_taken_for_lost(trigger: int, tmp_path: Path) -> None:
+    folder = crashed(tmp_path)
+    image(folder, 4).unlink()
+    image(folder, 5).write_bytes(b"half of it")
+    BatchWriter(folder, {}).close(last=False)
+    before = image(folder, trigger).read_bytes() if trigger != 4 else None
+    image(folder, trigger).write_bytes(b"changed")
+    assert any(problem.endswith(f"{image(folder, trigger).name}: changed") for problem in verify(folder))
+    if before is not None:
+        image(folder, trigger).unlink()
+        assert any(problem.endswith(f"{image(folder, trigger).name}: missing") for problem in verify(folder))
+
+
+def test_an_image_under_a_seal_cannot_be_called_lost(tmp_path: Path) -> None:
+    folder = crashed(tmp_path)
+    image(folder, 1).write_bytes(b"changed")
+    path = folder / "images" / "images.jsonl"
+    last = sha256(path.read_bytes().splitlines(keepends=True)[-1])
+    with open(path, "ab") as file:
+        file.write(link({"lost": image(folder, 1).name, "left": sha256(b"changed")}, last))
+    assert any("which a seal covered by then" in problem for problem in verify(folder))
+    BatchWriter(folder, {}).close()
+    assert any("which a seal covered by then" in problem for problem in verify(folder))
+    assert f"images/{image(folder, 1).name}: changed" in verify(folder)

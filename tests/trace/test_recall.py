@@ -316,12 +316,12 @@ def test_the_command_packs_and_unpacks(results: Path, vision: Vision) -> None:
 
     assert call("range", "line.toml", "ranges.csv")["ssccs_left"] == 100
     refused(vision("aggregate", "range", "line.toml", "ranges.csv", cwd=cwd), "ranges.csv: row 2", "used once")
-    first = call("pack", "line.toml", "--level", "bundle", *(epc(n) for n in range(1, 5)))
+    first = call("pack", "line.toml", "--level", "bundle", *(epc(n) for n in range(1, 4)), "A4")
     assert first["sscc"] == sscc(0) and (first["children"], first["closed"], first["ssccs_left"]) == (4, True, 99)
     refused(vision("aggregate", "pack", "line.toml", "--level", "bundle", epc(5), cwd=cwd), "not a commissioned pack")
     refused(vision("aggregate", "pack", "line.toml", "--level", "bundle", epc(7), cwd=cwd), "not a commissioned pack")
     refused(vision("aggregate", "pack", "line.toml", "--level", "bundle", epc(1), cwd=cwd), "is in 00/")
-    refused(vision("aggregate", "pack", "line.toml", "--level", "bundle", "x\x1b[2J", cwd=cwd), "expected 00/SSCC")
+    refused(vision("aggregate", "pack", "line.toml", "--level", "bundle", "x\x1b[2J", cwd=cwd), "GS1 set 82")
     (cwd / "items.csv").write_text(f"{epc(8)}\nhttps://id.gs1.org/{epc(9)}\n", "utf-8")
     assert call("pack", "line.toml", "--level", "bundle", "--items", "items.csv", "--close")["children"] == 2
     assert call("pack", "line.toml", "--level", "case", sscc(0), sscc(1))["children"] == 2

@@ -147,7 +147,9 @@ def start(config: LineConfig, order: Order, recipes: Iterable[Recipe], who: str,
             count = 0
             if order.serials is not None:
                 count = pool.load(order.product_code, order.serials, State.ALLOCATED, name)
-            append_operation(folder, who, "start", why, order=order.order, allocated=count if order.serials is not None else None)
+            asked = {"challenge_minutes": config.challenge_minutes} if config.challenge_minutes > 0 else {}
+            allocated = count if order.serials is not None else None
+            append_operation(folder, who, "start", why, order=order.order, allocated=allocated, **asked)
         except BaseException:
             _undo(folder, pool, order, f"{config.name}/{folder.name}")
             raise

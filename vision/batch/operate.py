@@ -17,7 +17,7 @@ from vision.results.folder import ResultsError
 from vision.results.operations import append_operation, is_open, read_operations
 from vision.results.reader import open_batch
 from vision.results.retention import retain_until
-from vision.results.seal import SEALS
+from vision.results.seal import ended
 from vision.results.writer import BatchWriter
 from vision.serials.pool import BlockKind, Pool, PoolError
 from vision.serials.states import State
@@ -118,9 +118,9 @@ def end(batch: OrderedBatch, pool: Pool, who: str, why: str, deviation: str = ""
     Unused serials go back to the pool, and the last seal is set. Where an earlier end was cut off by a crash, this finishes it. The
     batch stays open, and nothing is written, where the equations do not close: see `open_points` of what is given back.
     """
-    ended = any(operation["what"] == "end" for operation in read_operations(batch.folder))
+    told = any(operation["what"] == "end" for operation in read_operations(batch.folder))
     result = reconcile(batch, pool)
-    if not ended:
+    if not told:
         if result.open_points and not deviation:
             return result
         if result.open_points:
@@ -130,14 +130,9 @@ def end(batch: OrderedBatch, pool: Pool, who: str, why: str, deviation: str = ""
             batch.folder, who, "end", why, returned=result.returned, reconciliation=result.as_json(), retain_until=until.isoformat()
         )
     pool.move_all(batch.product, batch.name, State.ALLOCATED, State.UNALLOCATED)
-    if not _sealed_to_the_end(batch):
+    if not ended(batch.folder):
         BatchWriter(batch.folder, batch.info.provenance()).close(last=True)
     return result
-
-
-def _sealed_to_the_end(batch: OrderedBatch) -> bool:
-    path = batch.folder / SEALS
-    return path.exists() and path.stat().st_size > 0 and b'"last":true' in path.read_bytes().splitlines()[-1]
 
 
 def release(batch: OrderedBatch, pool: Pool, who: str, why: str) -> dict[str, Any]:
@@ -165,6 +160,11 @@ def record_challenge(batch: OrderedBatch, pool: Pool, station: str, steps: Seque
     if escaped:
         change(batch, pool, "decommission", escaped, who, "known-bad pack of a challenge test that was accepted")
     return passed
+
+
+def record_confirmed(batch: OrderedBatch, station: str, rejected: int, confirmed: int) -> None:
+    """Writes down what the machine of a station counted in one run: packs it was to reject, and those it confirmed."""
+    append_operation(batch.folder, f"machine of {station}", "confirm", "", station=station, rejected=rejected, confirmed=confirmed)
 
 
 def block(batch: OrderedBatch, pool: Pool, serials: Iterable[str], kind: BlockKind, who: str, why: str) -> int:

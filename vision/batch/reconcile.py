@@ -4,11 +4,13 @@
     triggers  = accepted + rejected + removed by hand;   rejects signalled = rejects confirmed
 
 Each side is counted on its own: what was allocated comes from the start of the batch, the states from the pool, what packs
-bear from the rows, the last trigger of each station from its numbering, the confirmation from people who counted the reject bin.
+bear from the rows, the last trigger of each station from its numbering, the confirmation from people who counted the reject bin, or
+from the machine where it counted every reject of the batch. Where it counts, what it missed stays open whatever people counted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -31,7 +33,11 @@ REWORK = "REWORK"
 
 @dataclass(slots=True)
 class Reconciliation:
-    """Both equations in numbers. unexplained_serials: the first hundred of them, with what is known."""
+    """Both equations in numbers. unexplained_serials: the first hundred of them, with what is known.
+
+    untested: stations whose last packs no challenge test followed, where the batch asks for tests.
+    rejects_confirmed: None = nobody counted. machine_rejected, machine_confirmed: of the runs in which the machine counted.
+    """
 
     allocated: int = 0
     commissioned: int = 0
@@ -47,15 +53,22 @@ class Reconciliation:
     removed: int = 0
     rejects_signalled: int = 0
     rejects_confirmed: int | None = None
+    machine_rejected: int = 0
+    machine_confirmed: int = 0
+    removed_rejects: int = 0
     contradictions: list[str] = field(default_factory=list)
+    untested: list[str] = field(default_factory=list)
 
     @property
     def open_points(self) -> list[str]:
         """What does not close, a line each; empty = the batch may end."""
-        points = list(self.contradictions)
+        points = [*self.contradictions, *self.untested]
         explained = self.commissioned + self.scrapped + self.sampled + self.destroyed + self.returned
         if self.unexplained:
-            points.append(f"{self.unexplained} serials are unexplained: {', '.join(self.unexplained_serials[:5])}")
+            points.append(
+                f"{self.unexplained} serials are unexplained (counting the reject bin scraps those of its packs): "
+                + ", ".join(self.unexplained_serials[:5])
+            )
         if self.allocated != explained + self.unexplained:
             points.append(f"{self.allocated} serials were allocated, {explained + self.unexplained} are accounted for")
         if self.triggers != self.accepted + self.rejected + self.removed:
@@ -65,6 +78,8 @@ class Reconciliation:
             points.append(f"{self.rejects_signalled} rejects were signalled, and nobody counted the reject bin")
         elif self.rejects_confirmed is not None and self.rejects_confirmed != self.rejects_signalled:
             points.append(f"{self.rejects_signalled} rejects were signalled, {self.rejects_confirmed} were confirmed")
+        if not self.machine_rejected - self.removed_rejects <= self.machine_confirmed <= self.machine_rejected:
+            points.append(f"the machine was to reject {self.machine_rejected} packs and confirmed {self.machine_confirmed}")
         return points
 
     def as_json(self) -> dict[str, Any]:
@@ -99,23 +114,44 @@ def _count_serials(result: Reconciliation, batch: OrderedBatch, pool: Pool, oper
 
 def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: list[dict[str, Any]]) -> None:
     rows = open_batch(batch.folder, ["station", "trigger", "accept"])
+    by_machine = [operation for operation in operations if operation["what"] == "confirm"]
+    result.machine_rejected = sum(int(operation["rejected"]) for operation in by_machine)
+    result.machine_confirmed = sum(int(operation["confirmed"]) for operation in by_machine)
     removed = {(o["station"], int(t)) for o in operations if o["what"] == "remove" for t in o["triggers"]}
     last: dict[str, int] = {}
+    last_good: dict[str, int] = {}
     left_bin = 0
     for station, trigger, accept in zip(*(rows[name].to_pylist() for name in ("station", "trigger", "accept")), strict=True):
         last[station] = max(last.get(station, 0), trigger)
         if (station, trigger) in removed:
             result.removed += 1
+            result.removed_rejects += not accept
         elif accept:
             result.accepted += 1
+            last_good[station] = max(last_good.get(station, 0), trigger)
             left_bin += station == REWORK
         else:
             result.rejected += 1
             result.rejects_signalled += station != REWORK
     result.triggers = sum(last.values())
+    if any(operation.get("challenge_minutes") for operation in operations):
+        result.untested = list(_untested(last_good, operations))
     # In the bin lie the rejects but those that were reworked, taken as samples, or are known-bad packs of a challenge test.
     taken = sum(len(o["triggers"]) for o in operations if o["what"] == "challenge")
     taken += sum(len(o["serials"]) for o in operations if o.get("from_bin"))
     counted = [int(o["counted"]) for o in operations if o["what"] == "clearance" and o.get("counted") is not None]
     if counted:
         result.rejects_confirmed = sum(counted) + left_bin + taken
+    elif result.machine_rejected and result.machine_rejected - result.removed_rejects == result.rejects_signalled:
+        result.rejects_confirmed = min(result.machine_confirmed, result.rejects_signalled)
+
+
+def _untested(last_good: Mapping[str, int], operations: list[dict[str, Any]]) -> Iterator[str]:
+    """Stations whose last accepted pack no challenge test followed that passed. last_good: trigger of that pack."""
+    tested: dict[str, int] = {}
+    for operation in operations:
+        if operation["what"] == "challenge" and operation["passed"]:
+            tested[operation["station"]] = max(int(step["trigger"]) for step in operation["steps"])
+    for station, trigger in sorted(last_good.items()):
+        if station != REWORK and tested.get(station, 0) < trigger:
+            yield f"no challenge test that passed followed the last pack accepted at {station} (trigger {trigger})"

@@ -5,10 +5,12 @@ hangs on.
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from vision.batch.life import OrderedBatch
 from vision.batch.reconcile import Reconciliation
@@ -32,6 +34,7 @@ def batch_document(batch: OrderedBatch, result: Reconciliation) -> Document:
         _facts(batch, operations),
         *_equations(result),
         *_reasons(batch),
+        *_grades(batch),
         *_challenges(operations),
         *_operations(operations),
         *_record(batch, examined),
@@ -51,7 +54,7 @@ def _verdict(result: Reconciliation, examined: Examination, operations: list[dic
     if not points:
         return Callout("Every serial and every trigger adds up; the record is as it was sealed.", tone=Tone.GOOD)
     if deviations and not examined.problems:
-        words = tuple(f"Deviation by {o['who']}, {o['utc']}: {o['why']}" for o in deviations)
+        words = tuple(f"Deviation by {o['who']}, {_time(o['utc'])}: {o['why']}" for o in deviations)
         return Callout("Closed with a signed deviation.", (*points, *words), Tone.WARN)
     return Callout("Does not add up.", tuple(points), Tone.BAD)
 
@@ -69,8 +72,8 @@ def _facts(batch: OrderedBatch, operations: list[dict[str, Any]]) -> Facts:
             ("Expiry (YYMMDD)", order.expiry),
             ("Quantity ordered", str(order.quantity)),
             ("Least grade, edition", f"{order.grade_min:.1f}, ISO/IEC 15415:{order.edition}"),
-            ("Started", f"{batch.info.start_utc} by {operations[0]['who']}" if operations else batch.info.start_utc),
-            ("Ended", f"{ends[0]['utc']} by {ends[0]['who']}" if ends else "open"),
+            ("Started", f"{_time(batch.info.start_utc)} by {operations[0]['who']}" if operations else _time(batch.info.start_utc)),
+            ("Ended", f"{_time(ends[0]['utc'])} by {ends[0]['who']}" if ends else "open"),
             ("Record kept until", kept[-1] if kept else "set at the end"),
             ("Software", batch.info.software),
         )
@@ -82,7 +85,9 @@ def _equations(result: Reconciliation) -> list[Block]:
     serial_rows = tuple((name, str(values[name])) for name in _SERIAL_TERMS)
     trigger_rows = tuple((name.replace("removed", "removed by hand"), str(values[name])) for name in _TRIGGER_TERMS)
     confirmed = "not counted" if result.rejects_confirmed is None else str(result.rejects_confirmed)
-    bin_rows = (("rejects signalled", str(result.rejects_signalled)), ("rejects confirmed", confirmed))
+    bin_rows: tuple[tuple[str, str], ...] = (("rejects signalled", str(result.rejects_signalled)), ("rejects confirmed", confirmed))
+    if result.machine_rejected:
+        bin_rows = (*bin_rows, ("confirmed by the machine", f"{result.machine_confirmed} of {result.machine_rejected}"))
     blocks: list[Block] = [
         Heading("Reconciliation"),
         Paragraph(
@@ -112,6 +117,29 @@ def _reasons(batch: OrderedBatch) -> list[Block]:
     return [Heading("Rejects by first reason"), Table(("reason", "packs"), rows, right=(1,))]
 
 
+def grade_counts(folder: Path) -> Counter[str]:
+    """Symbols on accepted packs by the letter of their grade. Grades are of frames as taken: in-line, not of a verifier."""
+    table = open_batch(folder, ["accept", "symbols"])
+    counts: Counter[str] = Counter()
+    for chunk in pc.list_flatten(table.filter(table["accept"])["symbols"]).chunks:
+        counts.update(chunk.field("grade").field("letter").drop_null().to_pylist())
+    return counts
+
+
+def _grades(batch: OrderedBatch) -> list[Block]:
+    counts = grade_counts(batch.folder)
+    total = sum(counts.values())
+    if not total:
+        return []
+    rows = tuple((letter, str(counts[letter]), f"{counts[letter] / total:.1%}") for letter in sorted(counts))
+    return [Heading("Grades of accepted packs"), Table(("grade", "symbols", "share"), rows, right=(1, 2))]
+
+
+def _time(utc: str) -> str:
+    """A time for a reader: to the second, in UTC; the record has the milliseconds."""
+    return datetime.fromisoformat(utc).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def _challenges(operations: list[dict[str, Any]]) -> list[Block]:
     tests = [operation for operation in operations if operation["what"] == "challenge"]
     if not tests:
@@ -120,7 +148,9 @@ def _challenges(operations: list[dict[str, Any]]) -> list[Block]:
     for test in tests:
         passed = bool(test["passed"])
         steps = ", ".join(f"{s['kind']}: {' '.join(s['reasons']) or 'ACCEPTED'}" for s in test["steps"])
-        rows.append((test["utc"], test["who"], Cell("passed" if passed else "FAILED", Tone.GOOD if passed else Tone.BAD), steps))
+        rows.append(
+            (_time(test["utc"]), test["who"], Cell("passed" if passed else "FAILED", Tone.GOOD if passed else Tone.BAD), steps)
+        )
     return [Heading("Challenge tests"), Table(("time", "who", "result", "known-bad packs"), tuple(rows))]
 
 
@@ -132,20 +162,26 @@ def _operations(operations: list[dict[str, Any]]) -> list[Block]:
         about = about or ", ".join(
             f"{operation['station']} {t}" for t in operation.get("triggers", [])[:8] if "station" in operation
         )
-        rows.append((operation["utc"], operation["who"], operation["what"], about, operation["why"]))
+        if operation["what"] == "confirm":
+            about = f"{operation['confirmed']} of {operation['rejected']} rejects"
+        elif operation["what"] == "clearance" and operation.get("counted") is not None:
+            about = f"{operation['counted']} in the bin"
+        rows.append((_time(operation["utc"]), operation["who"], operation["what"], about, operation["why"]))
     return [Heading("Operations"), Table(("time", "who", "what", "packs", "why"), tuple(rows))] if rows else []
 
 
 def _record(batch: OrderedBatch, examined: Examination) -> list[Block]:
     hashes = tuple((Cell(name), Cell(value, code=True)) for name, value in sorted(batch.info.hashes.items()))
     signatures = tuple(
-        (entry["utc"], entry["name"], entry["meaning"], Cell(entry["head"][:16], code=True))
+        (_time(entry["utc"]), entry["name"], entry["meaning"], Cell(entry["head"][:16], code=True))
         for entry in read_signatures(batch.folder)
     )
     blocks: list[Block] = [
         Heading("Record"),
-        Facts((("Head of the chain (sha256 of seal.jsonl)", head(batch.folder) or "nothing is sealed yet"),)),
-        Table(("rests on", "sha256"), hashes),
+        Table(
+            ("head of the chain, and what it rests on", "sha256"),
+            ((Cell("head (seal.jsonl)"), Cell(head(batch.folder) or "nothing is sealed yet", code=True)), *hashes),
+        ),
         Paragraph("Signatures are bound to the head: any change to a row, an image, the order or an operation gives another one."),
         Table(("time", "name", "meaning", "head"), signatures or (("", "", "", ""),)),
     ]
@@ -163,8 +199,11 @@ def batch_table(batch: OrderedBatch, result: Reconciliation) -> pa.Table:
     rows += [
         ("packs", "rejects_signalled", result.rejects_signalled, None),
         ("packs", "rejects_confirmed", result.rejects_confirmed, None),
+        ("packs", "machine_rejected", result.machine_rejected, None),
+        ("packs", "machine_confirmed", result.machine_confirmed, None),
     ]
     rows += [("reasons", name, count, None) for name, count in reason_counts(batch.folder).most_common()]
+    rows += [("grades", letter, count, None) for letter, count in sorted(grade_counts(batch.folder).items())]
     rows += [("open_points", str(number), None, text) for number, text in enumerate(result.open_points, 1)]
     for number, operation in enumerate(read_operations(batch.folder), 1):
         rows.append(

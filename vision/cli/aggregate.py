@@ -15,10 +15,22 @@ if TYPE_CHECKING:
     from vision.config import LineConfig
     from vision.trace.aggregate import Aggregation, Entry
 
-app = typer.Typer(help="Packs into containers, and out of them.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(
+    help="""Packs into containers, and out of them: range, pack, unpack, repack, close, dissolve; the journal is checked by verify.
+
+    Example: vision aggregate pack line.toml --level case --image layer.png --count 48
+    """,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
 LineFile = Annotated[Path, typer.Argument(metavar="LINE.toml", help="the line file; its [trace] has the levels")]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
-Things = Annotated[list[str] | None, typer.Argument(metavar="[THING]...", help="packs (01/GTIN/21/SERIAL, link or URN) or SSCCs")]
+Things = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[THING]...", help="packs (01/GTIN/21/SERIAL, link or URN; SERIAL of the line's newest batch) or SSCCs, digits only"
+    ),
+]
 Items = Annotated[Path | None, typer.Option(metavar="FILE", help="more of them: a CSV file, one per row")]
 Images = Annotated[list[Path] | None, typer.Option("--image", metavar="IMAGE", help="every code in a frame, e.g. a case layer")]
 LevelName = Annotated[str, typer.Option(metavar="NAME", help="the kind of container")]
@@ -56,7 +68,7 @@ def pack(
 
     Example: vision aggregate pack line.toml --level case --image layer.png --count 48
     """
-    given = _given(things, items, image, count)
+    given = _given(line, things, items, image, count)
     return _do(line, lambda state, _: state.pack(level, given, _container(into), close), as_json)
 
 
@@ -74,7 +86,7 @@ def repack(
 
     Example: vision aggregate repack line.toml --level case 01/04012345678901/21/SN1 --into 340123450000000018
     """
-    given = _given(things, items, None, None)
+    given = _given(line, things, items, None, None)
     return _do(line, lambda state, _: state.repack(level, given, _container(into), close), as_json)
 
 
@@ -84,7 +96,7 @@ def unpack(line: LineFile, things: Things = None, items: Items = None, as_json: 
 
     Example: vision aggregate unpack line.toml 01/04012345678901/21/SN1
     """
-    given = _given(things, items, None, None)
+    given = _given(line, things, items, None, None)
     return _do(line, lambda state, _: state.unpack(given), as_json)
 
 
@@ -184,18 +196,19 @@ def _container(text: str | None) -> str | None:
     return None if text is None else _epc(text)
 
 
-def _given(things: list[str] | None, items: Path | None, images: list[Path] | None, count: int | None) -> list[str]:
+def _given(line: Path, things: list[str] | None, items: Path | None, images: list[Path] | None, count: int | None) -> list[str]:
     from vision.results.folder import ResultsError
     from vision.trace.commissioned import epcs_in_frame
 
-    found = [_epc(thing) for thing in things or []]
+    product = _product(line)
+    found = [_epc(thing, product=product) for thing in things or []]
     if items is not None:
         try:
             with items.open(encoding="utf-8-sig", newline="") as stream:
                 for number, row in enumerate(csv.reader(stream, strict=True), start=1):
                     if len(row) > 1:
                         raise ResultsError(f"{items}: row {number}: {len(row)} columns, expected 1")
-                    found += [_epc(cell, f"{items}: row {number}: ") for cell in row]
+                    found += [_epc(cell, f"{items}: row {number}: ", product) for cell in row]
         except (UnicodeDecodeError, csv.Error) as error:
             raise ResultsError(f"{items}: is not CSV in UTF-8: {error}") from None
     for image in images or []:
@@ -205,16 +218,28 @@ def _given(things: list[str] | None, items: Path | None, images: list[Path] | No
     return found
 
 
-def _epc(text: str, where: str = "") -> str:
-    """An EPC from whatever way it is written: path, Digital Link, URN, or the digits of an SSCC."""
+def _product(line: Path) -> str:
+    """The product of the line's newest batch, "" where there is none."""
+    from vision.config import load_line
+    from vision.results.folder import BATCH_INFO, batch_in, read_batch_info
+
+    config = load_line(line)
+    batch = batch_in(config.results / config.name)
+    return read_batch_info(batch).gtin if (batch / BATCH_INFO).exists() else ""
+
+
+def _epc(text: str, where: str = "", product: str = "") -> str:
+    """An EPC from whatever way it is written: path, Digital Link, URN, the digits of an SSCC, or a serial of the product."""
     from vision.results.folder import ResultsError
-    from vision.trace.identifiers import IdentifierError, check_epc, of_digital_link, of_urn, sscc_epc
+    from vision.trace.identifiers import IdentifierError, check_epc, item_epc, of_digital_link, of_urn, sscc_epc
 
     try:
         if text.isascii() and text.isdigit():
             return sscc_epc(text)
         if text.startswith("urn:"):
             return of_urn(text)
+        if product and "/" not in text:
+            return item_epc(product, text)
         return of_digital_link(text) if text.startswith("https:") else check_epc(text)
     except IdentifierError as error:
         raise ResultsError(f"{where}{error}") from None

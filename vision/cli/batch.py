@@ -12,18 +12,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vision.results.folder import batch_in
+
 if TYPE_CHECKING:
     from vision.batch.life import OrderedBatch
     from vision.batch.reconcile import Reconciliation
     from vision.serials.pool import Pool
 
 app = typer.Typer(
-    help="Life of a batch: start, runs of its line (`vision run`), samples, rework, challenge tests, reconciliation, end, report.",
+    help="""Life of a batch: start, runs of its line (`vision run`), samples, rework, challenge tests, reconciliation, end, report.
+
+    Example: vision batch start line.toml PO-4711.json --who "A. Operator"
+    """,
     rich_markup_mode=None,
     no_args_is_help=True,
 )
 LineFile = Annotated[Path, typer.Argument(metavar="LINE.toml", help="line file")]
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="a batch folder, results/LINE/BATCH")]
+Folder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="a batch, results/LINE/BATCH; results/LINE is its newest one", callback=batch_in)
+]
 Serials = Annotated[list[str] | None, typer.Argument(metavar="SERIAL...", help="serials of the batch")]
 SerialFile = Annotated[Path | None, typer.Option("--file", metavar="FILE.csv", help="serials, one in each row")]
 Who = Annotated[str | None, typer.Option("--who", help="the person who does it; the one logged in where it is not said")]
@@ -505,7 +512,8 @@ def _say_reconciliation(as_json: bool, folder: Path, result: Reconciliation) -> 
     )
     print(f"packs     triggers {r.triggers} = accepted {r.accepted} + rejected {r.rejected} + removed {r.removed}")
     confirmed = "not counted" if r.rejects_confirmed is None else r.rejects_confirmed
-    print(f"rejects   signalled {r.rejects_signalled}, confirmed {confirmed}")
+    machine = f", by the machine {r.machine_confirmed} of {r.machine_rejected}" if r.machine_rejected else ""
+    print(f"rejects   signalled {r.rejects_signalled}, confirmed {confirmed}{machine}")
     for point in r.open_points:
         print(f"OPEN      {printable(point)}", file=sys.stderr)
     print("closed" if not r.open_points else "does not close")

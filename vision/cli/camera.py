@@ -15,7 +15,14 @@ import typer
 if TYPE_CHECKING:
     from vision.cameras.genicam import GenicamCamera
 
-app = typer.Typer(help="Cameras: list, show, grab, record.", rich_markup_mode=None, no_args_is_help=True)
+app = typer.Typer(
+    help="""Cameras: list, show, grab, record.
+
+    Example: vision camera list --producer simulator
+    """,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
 
 Producers = Annotated[
     list[Path] | None,

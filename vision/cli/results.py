@@ -10,8 +10,19 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(help="The records of a batch: integrity, table, export, SQL.", rich_markup_mode=None, no_args_is_help=True)
-Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="a batch folder, results/LINE/BATCH")]
+from vision.results.folder import batch_in
+
+app = typer.Typer(
+    help="""The records of a batch: integrity, table, export, SQL, archive.
+
+    Example: vision results verify results/DEMO/2026-11-23T120000Z
+    """,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+Folder = Annotated[
+    Path, typer.Argument(metavar="FOLDER", help="a batch, results/LINE/BATCH; results/LINE is its newest one", callback=batch_in)
+]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
 
 

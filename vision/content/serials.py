@@ -54,6 +54,15 @@ class SerialIndex:
             else:
                 self._seen.add(serial)
 
+    def free(self, serials: Iterable[str]) -> None:
+        """These were claimed by packs that were rejected after all: another pack, or the same one fed again, may bear them."""
+        for serial in serials:
+            place = -1 if self._listed is None else self._listed.index(serial)
+            if place >= 0:
+                self._used[place] = False
+            else:
+                self._seen.discard(serial)
+
     def block(self, serials: Iterable[str]) -> None:
         """No pack may bear these any more (scrapped, sampled, recalled), seen or not."""
         self._blocked.update(serials)

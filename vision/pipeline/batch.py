@@ -30,6 +30,7 @@ from vision.results.folder import (
 from vision.results.operations import is_open
 from vision.results.reader import accepted_serials, open_batch, revisions, row_files
 from vision.results.recovery import needs_recovery, recover
+from vision.results.seal import ended
 from vision.results.writer import BatchWriter
 from vision.serials.states import CLAIMABLE
 from vision.types import Record
@@ -125,6 +126,9 @@ def mend_line(line: Path) -> list[str]:
         recovery = recover(folder)
         done += [f"{folder.name}: {what}" for what in (*recovery.done, *recovery.problems)]
         words = read_last_words(folder / LOGS)
+        if ended(folder):
+            remove_last_words(folder / LOGS)  # came too late; nothing is added behind a last seal
+            continue
         if (words or is_open(folder)) and not recovery.problems:
             # Where all died at once nobody left words: rows that came out of turn leave holes, which the next run counts past.
             writer = BatchWriter(folder, {"software": VERSION})

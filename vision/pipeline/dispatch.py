@@ -62,8 +62,8 @@ _UNWRITTEN_LIMIT = 20_000  # rows held for a recorder that does not answer: abou
 class Dispatch:
     """Words of children to the ledger, its actions to messages; knows who owns which slot.
 
-    claim, last_triggers: see Ledger. overrun: in words, when more rows wait for the recorder than may; empty else.
-    last_frame_id: by station. buffer_counts: by station, slots beyond the configured ones that its camera fills ahead; none = 0.
+        claim, last_triggers, free: see Ledger. overrun: in words, when more rows wait for the recorder than may; empty else.
+    last_frame_id: by station. buffer_counts: by station, slots beyond the configured ones that its camera fills ahead.
     """
 
     def __init__(
@@ -74,13 +74,14 @@ class Dispatch:
         recipes: Sequence[Recipe],
         last_triggers: Sequence[int] = (),
         buffer_counts: Sequence[int] = (),
+        free: Callable[[Sequence[str]], None] = lambda serials: None,
     ) -> None:
         self._names = tuple(station.name for station in config.stations)
         self._inspector_count = config.inspectors
         self._slot_count = config.slots
         self._crew = crew
         deadline_ns = int(config.deadline_ms * 1e6)
-        self.ledger = Ledger(self._names, deadline_ns, deadline_ns, claim, self._row_durable, last_triggers)
+        self.ledger = Ledger(self._names, deadline_ns, deadline_ns, claim, self._row_durable, last_triggers, free)
         self._buffer_counts = tuple(buffer_counts) or (0,) * len(self._names)
         self.owners = SlotOwners(config.slots + sum(self._buffer_counts))
         self._rows: list[tuple[int, Row]] = []  # decided, not yet sent to the recorder

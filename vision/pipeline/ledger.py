@@ -67,6 +67,7 @@ class Ledger:
 
     deadline_ns: from arrival to a verdict with its record durable. hang_ns: an inspection that takes longer is killed.
     claim: called with the serials of a frame about to be accepted; takes them all, or none and says why (content.serials).
+    free: called with the serials of a claimed frame whose row is a reject after all, once that is durable.
     on_durable: called with the record and the time its row was durable (for latencies).
     last_triggers: of each station, from earlier runs of the batch; none = it begins at 1.
     """
@@ -79,6 +80,7 @@ class Ledger:
         claim: Callable[[Sequence[str]], tuple[Reason, ...]],
         on_durable: Callable[[Record, int], None] = lambda record, durable_ns: None,
         last_triggers: Sequence[int] = (),
+        free: Callable[[Sequence[str]], None] = lambda serials: None,
     ) -> None:
         self.counts = Counts()
         self.entries: dict[Key, Entry] = {}
@@ -88,6 +90,7 @@ class Ledger:
         self._deadline_ns = deadline_ns
         self._hang_ns = hang_ns
         self._claim = claim
+        self._free = free
         self._on_durable = on_durable
         self._waiting: deque[Key] = deque()
         self._deadlines: list[tuple[int, Key]] = []
@@ -185,6 +188,8 @@ class Ledger:
                 entry.timed = True
                 self.counts.late += now_ns > entry.deadline_ns
                 self._on_durable(record, durable_ns)
+            if revision > 0:
+                self._free(record.serials)
             if record.accept and not entry.passed:
                 if now_ns > entry.deadline_ns:
                     self._amend(entry, Reason.NOT_RECORDED, "its row was durable only after the deadline")
@@ -203,6 +208,7 @@ class Ledger:
         if entry is None or not entry.record.accept or entry.passed:
             return []  # amended meanwhile, or told twice
         entry.record.reasons = reasons
+        self._free(entry.record.serials)
         self.counts.accepted -= 1
         self.counts.rejected += 1
         self.counts.reasons[reasons[0]] += 1

@@ -27,6 +27,7 @@ from vision.pipeline.messages import (
     OutputState,
     Ready,
     RecorderTrouble,
+    RejectsConfirmed,
     SetOutput,
     Settled,
     StopAcquisition,
@@ -79,8 +80,11 @@ class Line:
         buffer_counts = [source.buffer_count for source in sources]
         self.pool = FramePool(CONTEXT, config.slots + sum(buffer_counts), [source.shape for source in sources])
         self.crew = Crew(config.restart_count, config.restart_window_s, batch.logs)
-        self.dispatch = Dispatch(config, self.crew, batch.serials.claim_all, recipes, batch.last_triggers, buffer_counts)
+        self.dispatch = Dispatch(
+            config, self.crew, batch.serials.claim_all, recipes, batch.last_triggers, buffer_counts, batch.serials.free
+        )
         self.ledger = self.dispatch.ledger
+        self.rejects_confirmed: dict[str, RejectsConfirmed] = {}  # by station, as the run ends
         self.trouble: dict[str, str] = {}  # what is wrong now, by who; empty = ready
         self._ended = [False] * len(self._names)
         self._ready_told: bool | None = None
@@ -100,6 +104,7 @@ class Line:
             Inspected: self.dispatch.on_inspected,
             Settled: self._on_settled,
             OutputState: self._on_output_state,
+            RejectsConfirmed: self._on_rejects_confirmed,
             SetOutput: self._on_set_output,
             Ack: self.dispatch.on_ack,
             ImageDone: self.dispatch.on_image_done,
@@ -277,6 +282,9 @@ class Line:
             if who not in self.trouble:
                 log.warning("%s: %s", who, message.detail)
             self.trouble[who] = f"{who}: {message.detail}"
+
+    def _on_rejects_confirmed(self, child: Child, message: RejectsConfirmed) -> None:
+        self.rejects_confirmed[self._names[child.index]] = message
 
     def _on_set_output(self, child: Child, message: SetOutput) -> None:
         self.crew.send("acquirer", child.index, message)

@@ -153,6 +153,13 @@ class Settled(NamedTuple):
     fates: tuple[tuple[int, bool], ...]
 
 
+class RejectsConfirmed(NamedTuple):
+    """Said once, as the rejector leaves: packs it rejected, and how many the machine confirmed; not where it confirms none."""
+
+    rejected_count: int
+    confirmed_count: int
+
+
 class OutputState(NamedTuple):
     """The rejector's word on its output: what keeps the machine from being told ready (not connected, bin full, a stop asked for,
     a reject not confirmed), in words; empty = nothing."""

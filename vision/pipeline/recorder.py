@@ -205,10 +205,9 @@ def run_recorder(channel: Channel, pool: FramePool, config: LineConfig, folder: 
         return
     recorder = Recorder(channel, pool, writer, images, claims)
     channel.send(Ready())
-    if not recorder.run():
-        _close_account(recorder, writer, batch, [station.name for station in config.stations])
+    whole = recorder.run() or _close_account(recorder, writer, batch, [station.name for station in config.stations])
     try:
-        writer.close(last=not is_open(batch))
+        writer.close(last=whole and not is_open(batch))
     except RecordingError as error:
         log.error("the batch could not be sealed: %s; the next start will", error)
         channel.drain(1.0)
@@ -222,13 +221,20 @@ def _claims_of(folder: Path) -> Claims | None:
     return Claims(open_pool(info.pool), info.gtin, f"{info.line}/{folder.name}", (folder / SERIALS).exists())
 
 
-def _close_account(recorder: Recorder, writer: BatchWriter, folder: Path, stations: list[str]) -> None:
-    """The line is gone: one LINE_LOST row for each trigger without one, an amendment for each pass that never came."""
+def _close_account(recorder: Recorder, writer: BatchWriter, folder: Path, stations: list[str]) -> bool:
+    """The line is gone: one LINE_LOST row for each trigger without one, an amendment for each pass that never came.
+
+    Whether all is told. Where somebody's last words are missing, the batch gets no last seal: they may still come, and the next
+    start closes the account with them.
+    """
     end = time.monotonic() + _LAST_WORDS_S
     while not last_words_complete(folder / LOGS, stations) and time.monotonic() < end:
         time.sleep(0.01)  # a line's end, not synchronisation: the files' writers may be dead, then time decides
+    told = last_words_complete(folder / LOGS, stations)
     try:
         close_account(folder, writer, recorder.recent)
     except RecordingError:
-        return  # the next start finds the last words and closes the account
-    remove_last_words(folder / LOGS)
+        return False
+    if told:
+        remove_last_words(folder / LOGS)
+    return told

@@ -26,6 +26,7 @@ from vision.pipeline.messages import (
     Pass,
     Ready,
     Reject,
+    RejectsConfirmed,
     SetOutput,
     Settled,
 )
@@ -45,6 +46,8 @@ _BOOK_KEEPING_NS = 120_000_000
 where the due time must still do something it is worth a wake-up of its own. The heartbeat comes as much earlier, up to a quarter of
 its period."""
 _REMEMBERED = 4096  # packs let go, kept in mind for the last words
+_LAST_CONFIRMATIONS_NS = 5_000_000_000
+_LISTEN_MS = 10
 _FLUSH_NS = 10_000_000
 """How soon the rest of a message is tried again that the line has no room for."""
 
@@ -101,6 +104,17 @@ class Rejector:
             self._fates.append((settled.trigger, False))
         if self._fates:
             self._tell_fates()
+        self._tell_confirmed()
+
+    def _tell_confirmed(self) -> None:
+        """Waits for the last confirmations as long as they may take, a while at the most; then tells the sums."""
+        end_ns = time.monotonic_ns() + _LAST_CONFIRMATIONS_NS
+        while self._confirmations.waiting and not self._channel.closed and (now_ns := time.monotonic_ns()) < end_ns:
+            self._tick(now_ns)
+            self._poll.poll(_LISTEN_MS)
+            self._channel.receive()
+        if self._confirmations.rejected_count or self._confirmations.confirmed_count:
+            self._channel.send(RejectsConfirmed(self._confirmations.rejected_count, self._confirmations.confirmed_count))
 
     def _hear(self, message: Any, now_ns: int) -> None:
         match message:

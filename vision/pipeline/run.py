@@ -14,6 +14,7 @@ from multiprocessing_logging import install_mp_handler, uninstall_mp_handler
 
 from vision.batch.challenge import challenge_due, under_challenge
 from vision.batch.life import open_batch_of
+from vision.batch.operate import record_confirmed
 from vision.cameras.camera import CameraError
 from vision.config import LineConfig
 from vision.content.order import Order
@@ -76,6 +77,9 @@ def run_line(
         line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), watch, status_period_s)
         summary = line.stop()
         on_status(line.status())
+        if ordered is not None:
+            for name, said in line.rejects_confirmed.items():
+                record_confirmed(ordered, name, said.rejected_count, said.confirmed_count)
         accounts = {station.name: plc.close() for station, plc in zip(config.stations, plcs, strict=True) if plc is not None}
         summary.plc = accounts or None
         return summary

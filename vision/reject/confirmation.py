@@ -15,6 +15,7 @@ class Confirmations:
     """Rejects that wait for their confirmation.
 
     grace_ns: how long after its due time a reject may wait; 0 = the machine confirms nothing.
+    rejected_count, confirmed_count: since the start.
     """
 
     def __init__(self, grace_ns: int) -> None:
@@ -23,11 +24,19 @@ class Confirmations:
         self._ahead = 0  # confirmed before we settled them: our book-keeping may be later than the ejector
         self._count: int | None = None
         self._missed = 0
+        self.rejected_count = 0
+        self.confirmed_count = 0
+
+    @property
+    def waiting(self) -> bool:
+        """A reject may still be confirmed in time."""
+        return bool(self._open)
 
     def rejected(self, due_ns: int) -> None:
         """A pack was rejected at due_ns."""
         if not self._grace_ns:
             return
+        self.rejected_count += 1
         if self._ahead:
             self._ahead -= 1
         else:
@@ -44,6 +53,7 @@ class Confirmations:
         self._count = confirmed_count
         if step > _MASK // 2:
             return
+        self.confirmed_count += step
         closed = min(step, len(self._open))
         for _ in range(closed):
             self._open.popleft()

@@ -173,6 +173,11 @@ def batches(line: Path) -> list[Path]:
     return sorted((entry for entry in line.iterdir() if entry.is_dir() and _BATCH.fullmatch(entry.name)), key=age)
 
 
+def batch_in(folder: Path) -> Path:
+    """The folder itself, or where it is a line's folder, that of its newest batch."""
+    return folder if (folder / BATCH_INFO).exists() else next(reversed(batches(folder)), folder)
+
+
 def write_batch_info(folder: Path, info: BatchInfo) -> None:
     """Writes batch.json, once. Raises ResultsError if it stands there already or cannot be written."""
     path = folder / BATCH_INFO

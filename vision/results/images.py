@@ -2,7 +2,10 @@
 
 `images/images.jsonl` is a chain (vision.results.chain) with one line per image: name, sha256, bytes, station, trigger. The line is
 written before the image gets its final name, so a listed image is either there or was taken away. Images are not synced one
-by one: a power failure may take the last seconds of them, never a row; the list is synced with each seal.
+by one: a power failure may take those since the last seal, never a row. Each seal syncs the images that it is the first to cover;
+what a crash took before is told by a line `lost` (the name; the sha256 of what is left of it, "" = nothing), which counts only
+where no seal stands between the two lines: an image that a seal covers is there as listed, or somebody changed it. `found` in one
+says that the crash took the first line of this image, not the image.
 """
 
 from __future__ import annotations
@@ -17,12 +20,13 @@ import os
 import struct
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from vision.results.chain import GENESIS, append_line, chain_lines, link, sha256
 from vision.results.schema import image_name
-from vision.results.seal import IMAGE_LIST
+from vision.results.seal import IMAGE_LIST, SEALS, covered_images, ended, file_sha256
 from vision.types import Pixels
 
 DAMAGED = (OSError, ValueError, KeyError, TypeError)
@@ -122,7 +126,10 @@ class EvidenceStore:
             recover_images(folder)
             for line in _lines(folder):
                 entry = json.loads(line)
-                self._count(entry["name"], int(entry["bytes"]), line)
+                if "lost" in entry:
+                    self._previous = sha256(line)
+                else:
+                    self._count(entry["name"], int(entry["bytes"]), line)
         except DAMAGED as error:
             log.error("%s: no evidence is kept (%s)", folder, error)
             self._max_count = 0
@@ -196,9 +203,10 @@ def _lines(folder: Path) -> list[bytes]:
 
 
 def recover_images(folder: Path) -> list[str]:
-    """After a crash: cuts a torn line off the list, gives listed images their final name, removes half-written ones.
+    """After a crash: cuts a torn line off the list, gives listed images their final name, removes half-written ones, and tells in
+    the list where it and the images that no seal covers yet differ.
 
-    Says what it did; harmless when repeated. Raises one of DAMAGED.
+    Says what it did; harmless when repeated. Call while nobody seals. Raises one of DAMAGED.
     """
     done: list[str] = []
     path = folder / IMAGE_LIST
@@ -208,16 +216,47 @@ def recover_images(folder: Path) -> list[str]:
     if whole_bytes != len(content):
         os.truncate(path, whole_bytes)
         done.append(f"{IMAGE_LIST}: torn line of {len(content) - whole_bytes} bytes cut off")
-    temporaries = sorted(folder.glob(".*.tmp"))
-    if not temporaries:
-        return done
-    listed = {entry["name"]: entry["sha256"] for entry in map(json.loads, lines)}
-    for temporary in temporaries:
+    entries = list(map(json.loads, lines))
+    listed = {entry["name"]: entry["sha256"] for entry in entries if "lost" not in entry}
+    for temporary in sorted(folder.glob(".*.tmp")):
         name = temporary.name[1 : -len(".tmp")]
-        if listed.get(name) == sha256(temporary.read_bytes()) and not (folder / name).exists():
+        if listed.get(name) == file_sha256(temporary) and not (folder / name).exists():
             temporary.replace(folder / name)
             done.append(f"{name}: listed already, given its name")
         else:
             temporary.unlink()
             done.append(f"{temporary.name}: half-written, removed")
+    return done if ended(folder.parent) else done + _tell_differences(folder, lines, entries)
+
+
+def _tell_differences(folder: Path, lines: list[bytes], entries: list[dict[str, Any]]) -> list[str]:
+    """Adds a line for each image that no seal covers and that is not there as listed, or is there and not listed."""
+    known = {entry["lost"] for entry in entries if "lost" in entry}
+    done: list[str] = []
+    previous = sha256(lines[-1]) if lines else GENESIS
+
+    def tell(entry: dict[str, Any], words: str) -> None:
+        nonlocal previous
+        line = link(entry, previous)
+        append_line(folder / IMAGE_LIST, line, sync=False)
+        previous = sha256(line)
+        done.append(f"{words}; told in {IMAGE_LIST}")
+
+    for entry in entries[covered_images(folder.parent / SEALS) :]:
+        if "lost" in entry or entry["name"] in known:
+            continue
+        path = folder / entry["name"]
+        left = file_sha256(path) if path.exists() else ""
+        if left != entry["sha256"]:
+            tell(
+                {"lost": entry["name"], "left": left},
+                f"{entry['name']}: no seal covered it, and it is {'changed' if left else 'gone'}",
+            )
+    listed = {entry["name"] for entry in entries if "lost" not in entry}
+    for path in sorted(folder.glob("*.bmp")):
+        station, _, trigger = path.stem.rpartition("-")
+        if path.name not in listed and trigger.isdecimal():
+            size = path.stat().st_size
+            about = {"name": path.name, "sha256": file_sha256(path), "bytes": size, "station": station, "trigger": int(trigger)}
+            tell({**about, "found": True}, f"{path.name}: the crash took its line")
     return done

@@ -49,14 +49,14 @@ def recover_line(line_folder: Path) -> list[Recovery]:
 def recover(folder: Path) -> Recovery:
     """Makes a batch folder whole; call while nobody writes to it. Problems are reported, not raised."""
     recovery = Recovery(folder)
+    try:  # before the rows: the seal that those get covers the images, and must not cover one that a crash took
+        recovery.done += recover_images(folder / IMAGES)
+    except DAMAGED as error:
+        recovery.image_problems.append(f"{folder / IMAGES}: not recovered ({error})")
     try:
         _recover_rows(folder, recovery)
     except (ResultsError, *DAMAGED) as error:
         recovery.problems.append(f"{folder}: not recovered ({error})")
-    try:
-        recovery.done += recover_images(folder / IMAGES)
-    except DAMAGED as error:
-        recovery.image_problems.append(f"{folder / IMAGES}: not recovered ({error})")
     return recovery
 
 

@@ -5,7 +5,8 @@ How a stranger checks a batch, with sha256sum and this page:
 - each line of seal.jsonl names a file with the hash that `sha256sum 000001.arrow` must print;
 - `previous` of line n is what `sed -n <n-1>p seal.jsonl | sha256sum` prints; of line 1, what `sha256sum batch.json` prints;
 - `images` in a line says how many lines images/images.jsonl had then, and the hash of the last of them (64 zeros for none);
-  each of its lines names an image with its hash, and is chained in the same way from 64 zeros;
+  each of its lines names an image with its hash, and is chained in the same way from 64 zeros; one with `lost` names an image
+  that a crash took before any seal covered it, and the hash of what is left of it;
 - `operations` says the same of operations.jsonl, whose chain starts from batch.json; `files` in batch.json names the order's;
 - `packs` in a line is what `sha256sum 000001.packs` must print (see vision.results.packs).
 
@@ -15,6 +16,7 @@ rename, fsync of the folder, line in seal.jsonl, fsync, seal.sha256, and only th
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -84,13 +86,14 @@ def seal_steps(stream: Path, last: bool = False) -> Steps:
         raise
     sync_folder(folder)
     yield
+    images = yield from _images_steps(folder)
     entry = {
         "name": sealed.name,
         "rows": int(sum(mask.sum() for mask in keep)),
         "sha256": digest.hexdigest(),
         **provenance_of(schema),
         "stations": stations,
-        "images": _images_head(folder),
+        "images": images,
         **({"operations": operations} if (operations := operations_head(folder)) else {}),
         "packs": packs_sha256,
         "last": last,
@@ -195,15 +198,44 @@ def file_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _images_head(folder: Path) -> dict[str, Any]:
-    """How many lines the list of images has, and the hash of the last one; durable from here on."""
+def ended(folder: Path) -> bool:
+    """The last seal of a batch is set: nothing is added to it. Raises OSError."""
+    path = folder / SEALS
+    return path.exists() and path.stat().st_size > 0 and b'"last":true' in path.read_bytes().splitlines()[-1]
+
+
+def covered_images(seals: Path) -> int:
+    """How many lines of the list of images the last seal covers. Raises OSError, or ValueError for damaged seals."""
+    lines = chain_lines(seals.read_bytes()) if seals.exists() else []
+    return int(json.loads(lines[-1]).get("images", {}).get("lines", 0)) if lines else 0
+
+
+def _images_steps(folder: Path) -> Generator[None, None, dict[str, Any]]:
+    """Makes the list of images, and the images that no seal covers yet, durable. Returns how many lines there are and the hash of
+    the last one.
+
+    With the images past the page cache already, 1000 of them cost one write of the journal of the file system.
+    """
     path = folder / IMAGES / IMAGE_LIST
     if not path.exists():
         return {"lines": 0, "sha256": GENESIS}
-    with open(path, "rb+") as file:
-        lines = chain_lines(file.read())
-        os.fsync(file.fileno())
+    lines = chain_lines(path.read_bytes())
+    for line in lines[covered_images(folder / SEALS) :]:
+        # Rows are sealed whatever the list of images says: what is wrong with that, `verify` tells.
+        with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
+            _sync(folder / IMAGES / Path(json.loads(line)["name"]).name)
+        yield
+    sync_folder(folder / IMAGES)
+    _sync(path)
     return {"lines": len(lines), "sha256": sha256(lines[-1]) if lines else GENESIS}
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _link_steps(folder: Path, entry: dict[str, Any]) -> Steps:

@@ -16,7 +16,7 @@ from vision.results.reader import revisions
 from vision.results.recovery import recover
 from vision.results.rows import UNFIT, RowEncoder
 from vision.results.schema import schema_with
-from vision.results.seal import SEALS, Key, Steps, seal_file, seal_steps
+from vision.results.seal import Key, Steps, ended, seal_file, seal_steps
 from vision.results.stream import StreamFile
 from vision.types import Record
 
@@ -58,7 +58,7 @@ class BatchWriter:
         self.recovery = recover(folder)
         if self.recovery.problems:
             raise ResultsError(self.recovery.problems[0])
-        if _ended(folder):
+        if ended(folder):
             raise ResultsError(f"{folder}: this batch has ended; nothing is added to it")
         names = sorted(folder.glob("*.arrow"))
         self._number = int(names[-1].stem) if names else 0
@@ -207,8 +207,3 @@ class BatchWriter:
             self._stream = None
             self._stream_rows = 0
             self._former, self._known = self._known, {}
-
-
-def _ended(folder: Path) -> bool:
-    path = folder / SEALS
-    return path.exists() and path.stat().st_size > 0 and b'"last":true' in path.read_bytes().splitlines()[-1]

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from vision.config import TraceConfig
 from vision.results.folder import batches, read_batch_info
@@ -25,7 +28,7 @@ from vision.trace.components import components_of, of_pack
 from vision.trace.events import Event, Happening, Place
 from vision.trace.identifiers import IdentifierError, is_container, item_epc, item_of, sscc_of
 from vision.trace.journal import JOURNAL, journal_events, read_journal
-from vision.trace.records import Question, Records, epc_of
+from vision.trace.records import Question, Records, epc_of, epcs_of
 from vision.trace.whereabouts import Whereabouts, all_whereabouts
 from vision.types import LINE_REASONS, Reason
 
@@ -92,19 +95,22 @@ class History:
 
     def select(self, question: Question) -> list[dict[str, Any]]:
         """Every pack asked for and where it is now: the container around it and the outermost one, None = in none."""
-        # By columns: a dict per row and step took twice as long for 100 000 packs.
-        columns = self.records.select(question).to_pydict()
-        epcs = [epc_of({"product": p, "serial": s}) for p, s in zip(columns["product"], columns["serial"], strict=True)]
+        # By columns, as far as Arrow goes: a dict per row and step took four times as long for 100 000 packs.
+        table = self.records.select(question)
+        epcs = epcs_of(table)
+        columns = table.select(_TOLD).to_pydict()
         parents = self._parents([epc for epc in epcs if epc])
-        outermost = {parent: [parent, *self._around_epcs(parent)][-1] for parent in dict.fromkeys(parents.values())}
+        outermost = self._outermost(parents.values())
         inside = [parents.get(epc or "", "") for epc in epcs]
         told = {name: columns[name] for name in _TOLD}
-        told["utc"] = [utc_text(utc_ns) for utc_ns in columns["utc_ns"]]
-        told["grade"] = [None if grade is None else round(grade, 3) for grade in columns["grade"]]
+        moments = table["utc_ns"].cast(pa.timestamp("ns")).cast(pa.timestamp("ms"), safe=False)
+        told["utc"] = pc.strftime(moments, format="%Y-%m-%dT%H:%M:%SZ").to_pylist()
+        told["grade"] = pc.round(table["grade"], 3).to_pylist()
         told["epc"] = epcs
         told["container"] = [sscc_or_none(parent) for parent in inside]
         told["outermost"] = [sscc_or_none(outermost.get(parent, "")) for parent in inside]
-        return [dict(zip(told, values, strict=True)) for values in zip(*told.values(), strict=True)]
+        names = tuple(told)
+        return [dict(zip(names, values, strict=True)) for values in zip(*told.values(), strict=True)]
 
     def recall_rows(self, question: Question) -> list[dict[str, Any]]:
         """The packs of a recall: each pack that was let through, once, and where it is."""
@@ -163,8 +169,13 @@ class History:
             return None
         return {"product": product, "state": entry.state.label, "batch": entry.batch, "blocked": entry.blocked}
 
-    def _around_epcs(self, epc: str) -> list[str]:
-        return next((found for one in self.whereabouts if (found := one.around(epc))), [])
+    def _outermost(self, containers: Iterable[str]) -> dict[str, str]:
+        """The outermost container around each of these, itself where it is in none. All at once, level by level: one by one, 10 000
+        of them took 2 s."""
+        found = {container: container for container in containers}
+        while above := self._parents(list(dict.fromkeys(found.values()))):
+            found = {container: above.get(top, top) for container, top in found.items()}
+        return found
 
     def _around(self, epc: str) -> list[dict[str, str]]:
         for one in self.whereabouts:

@@ -148,6 +148,27 @@ def epc_of(row: dict[str, Any]) -> str | None:
         return None
 
 
+def epcs_of(table: pa.Table) -> list[str | None]:
+    """The EPC of each row of a table as given by Records, None for those without one."""
+    products = table["product"].cast(pa.string()).combine_chunks().dictionary_encode()
+    heads = pa.array([_head(product) for product in products.dictionary.to_pylist()], pa.string()).take(products.indices)
+    serials = table["serial"].combine_chunks()
+    plain = pc.and_(pc.ascii_is_alnum(serials), pc.less_equal(pc.utf8_length(serials), 20))
+    found = pc.binary_join_element_wise(heads, pc.if_else(plain, serials, None), "")
+    epcs: list[str | None] = found.to_pylist()
+    for place in pc.indices_nonzero(pc.invert(plain)).to_pylist():  # few: signs to be escaped, or no serial
+        epcs[place] = epc_of({"product": products[place].as_py(), "serial": serials[place].as_py()})
+    return epcs
+
+
+def _head(product: str) -> str | None:
+    """What the EPCs of a product begin with, None where it has none."""
+    try:
+        return item_epc(product, "0")[:-1]
+    except IdentifierError:
+        return None
+
+
 def _pack_lists(batch: Path) -> Iterator[PackList]:
     """The pack lists of a batch, one per file with rows. A batch may be written meanwhile."""
     for path in row_files(batch):

@@ -100,7 +100,7 @@ class Whereabouts:
     def parents_of(self, epcs: list[str]) -> dict[str, str]:
         """The container of each of many packs; those in none are left out."""
         found: dict[str, str] = {}
-        if len(epcs) < 1000:
+        if len(epcs) < 100:
             return {epc: parent for epc in epcs if (parent := self.parent(epc))}
         for chunk in self._table.to_batches():
             held = chunk.filter(pc.is_in(chunk.column("child"), value_set=pa.array(epcs)))
