@@ -46,12 +46,13 @@ def test_a_dead_child_gives_nothing_and_the_next_one_answers() -> None:
 
 
 def test_without_libdmtx_it_says_nothing_and_asks_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = set(psutil.Process().children())  # a fork server of other tests, say
     (tmp_path / "pylibdmtx.py").write_text("raise ImportError('libdmtx is not here')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     picture, _ = draw(modules("NONE", "16x16"), 8.0, 0.0)
     with SecondOpinion() as opinion:
         assert opinion.ask(picture, 1, 5000.0) == []
-        assert not psutil.Process().children()
+        assert set(psutil.Process().children()) <= before
         assert opinion.ask(picture, 1, 5000.0) == []
 
 
