@@ -31,28 +31,29 @@ class SerialIndex:
 
     def claim(self, serial: str) -> Reason | None:
         """Takes a serial for an accepted pack and returns None; or takes nothing and says why not."""
-        reason = self._refusal(serial)
+        place = self._place(serial)
+        reason = self._refusal(serial, place)
         if reason is None:
-            self.see((serial,))
+            self._see(serial, place)
         return reason
 
     def claim_all(self, serials: Sequence[str]) -> tuple[Reason, ...]:
         """Claims the serials of one frame, all or none; the reasons why not, by precedence, or nothing."""
-        reasons = {reason for serial in serials if (reason := self._refusal(serial)) is not None}
-        if len(set(serials)) < len(serials):
+        places = [self._place(serial) for serial in serials]
+        refusals = [self._refusal(serial, place) for serial, place in zip(serials, places, strict=True)]
+        reasons = {reason for reason in refusals if reason is not None}
+        if len(serials) > 1 and len(set(serials)) < len(serials):
             reasons.add(Reason.DUPLICATE_SERIAL)
-        if not reasons:
-            self.see(serials)
-        return by_precedence(reasons)
+        if reasons:
+            return by_precedence(reasons)
+        for serial, place in zip(serials, places, strict=True):
+            self._see(serial, place)
+        return ()
 
     def see(self, serials: Iterable[str]) -> None:
         """These were used: no pack may bear them again."""
         for serial in serials:
-            place = -1 if self._listed is None else self._listed.index(serial)
-            if place >= 0:
-                self._used[place] = True
-            else:
-                self._seen.add(serial)
+            self._see(serial, self._place(serial))
 
     def free(self, serials: Iterable[str]) -> None:
         """These were claimed by packs that were rejected after all: another pack, or the same one fed again, may bear them."""
@@ -67,12 +68,19 @@ class SerialIndex:
         """No pack may bear these any more (scrapped, sampled, recalled), seen or not."""
         self._blocked.update(serials)
 
-    def _refusal(self, serial: str) -> Reason | None:
-        place = -1
-        if self._listed is not None:
-            place = self._listed.index(serial)
-            if place < 0:
-                return Reason.UNKNOWN_SERIAL
+    def _place(self, serial: str) -> int:
+        """In the list, -1 where there is none or it is not in it; looked up once for each claim."""
+        return -1 if self._listed is None else self._listed.index(serial)
+
+    def _see(self, serial: str, place: int) -> None:
+        if place >= 0:
+            self._used[place] = True
+        else:
+            self._seen.add(serial)
+
+    def _refusal(self, serial: str, place: int) -> Reason | None:
+        if self._listed is not None and place < 0:
+            return Reason.UNKNOWN_SERIAL
         if serial in self._blocked:
             return Reason.BLOCKED_SERIAL
         used = self._used[place] if place >= 0 else serial in self._seen

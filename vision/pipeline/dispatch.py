@@ -251,9 +251,11 @@ class Dispatch:
         """Gives free slots to the acquirers, each no more than its share."""
         if not self.owners.free:
             return
-        acquirers = self._crew.of("acquirer")
+        acquirers = [child for index in range(len(self._names)) if (child := self._crew.get("acquirer", index)) is not None]
+        if not acquirers:
+            return
+        full_share = max(1, self._slot_count // len(acquirers))
         for child in acquirers:
-            full_share = max(1, self._slot_count // len(acquirers))
             share = full_share + self._buffer_counts[child.index] - self.owners.count("acquirer", child.index)
             if share < full_share / 4:  # enough there; many slots in one message, for each message wakes a process
                 continue

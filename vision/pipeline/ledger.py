@@ -280,10 +280,11 @@ class Ledger:
 
     def next_event_ns(self) -> int | None:
         """When tick() must be called at the latest, None = nothing under way."""
-        times = [held[2] + self._hang_ns for i, held in self._busy.items() if i not in self._killed]
-        if self._deadlines:
-            times.append(self._deadlines[0][0])
-        return min(times, default=None)
+        next_ns = self._deadlines[0][0] if self._deadlines else None
+        for inspector, (_, _, dispatched_ns) in self._busy.items():
+            if inspector not in self._killed and (next_ns is None or dispatched_ns + self._hang_ns < next_ns):
+                next_ns = dispatched_ns + self._hang_ns
+        return next_ns
 
     def owed_since_ns(self) -> int | None:
         """Since when an inspector owes an answer: 0 = frames wait for it, None = none does."""

@@ -29,10 +29,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from vision.pipeline.messages import LogLine
+from vision.pipeline.messages import KINDS, LogLine
 
 _LENGTH = struct.Struct("<I")
 _INBOX_BYTES = 1 << 16
+_OTHER = -1
+_CODES = {kind: code for code, kind in enumerate(KINDS)}
+"""A message goes as a plain tuple, its code and its fields: as a named tuple each end would look its class up among the imports and
+run Python of its own for it, 9 instead of 4 us for four words to the rejector, and more with empty caches."""
 
 CONTEXT = multiprocessing.get_context("forkserver")
 """How children are made. The default method stays "fork", which multiprocessing-logging asks for and nothing here uses."""
@@ -86,7 +90,8 @@ class Channel:
     def _put(self, messages: list[Any]) -> None:
         if self.closed:
             return
-        body = pickle.dumps(messages, pickle.HIGHEST_PROTOCOL)
+        coded = [(_CODES[type(m)], *m) if type(m) in _CODES else (_OTHER, m) for m in messages]
+        body = pickle.dumps(coded, pickle.HIGHEST_PROTOCOL)
         self._outbox.append(_LENGTH.pack(len(body)) + body)
         self.outbox_bytes += len(body) + _LENGTH.size
         if len(self._outbox) == 1:
@@ -142,7 +147,9 @@ class Channel:
                 missing = _LENGTH.size + length
                 break
             start += _LENGTH.size
-            messages += pickle.loads(inbox[start : start + length])
+            for coded in pickle.loads(inbox[start : start + length]):
+                code = coded[0]
+                messages.append(coded[1] if code == _OTHER else tuple.__new__(KINDS[code], coded[1:]))
             start += length
         self._inbox_bytes = end - start
         if missing > len(inbox):
