@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -95,20 +96,19 @@ class History:
 
     def select(self, question: Question) -> list[dict[str, Any]]:
         """Every pack asked for and where it is now: the container around it and the outermost one, None = in none."""
-        # By columns, as far as Arrow goes: a dict per row and step took four times as long for 100 000 packs.
+        # By columns, as far as Arrow and NumPy go: a dict per row and step took four times as long for 100 000 packs.
         table = self.records.select(question)
         epcs = epcs_of(table)
-        columns = table.select(_TOLD).to_pydict()
-        parents = self._parents([epc for epc in epcs if epc])
-        outermost = self._outermost(parents.values())
-        inside = [parents.get(epc or "", "") for epc in epcs]
-        told = {name: columns[name] for name in _TOLD}
+        parents = self._parents(epcs).dictionary_encode()
+        containers = parents.dictionary
+        told = {name: _values(table[name]) for name in _TOLD}
         moments = table["utc_ns"].cast(pa.timestamp("ns")).cast(pa.timestamp("ms"), safe=False)
-        told["utc"] = pc.strftime(moments, format="%Y-%m-%dT%H:%M:%SZ").to_pylist()
-        told["grade"] = pc.round(table["grade"], 3).to_pylist()
-        told["epc"] = epcs
-        told["container"] = [sscc_or_none(parent) for parent in inside]
-        told["outermost"] = [sscc_or_none(outermost.get(parent, "")) for parent in inside]
+        told["utc"] = _values(pc.strftime(moments, format="%Y-%m-%dT%H:%M:%SZ"))
+        told["grade"] = _values(pc.round(table["grade"].cast(pa.float64()), 3))
+        told["epc"] = _values(epcs)
+        for name, around in (("container", containers), ("outermost", self._outermost(containers))):
+            ssccs = pa.array(map(sscc_of, around.to_pylist()), pa.string())
+            told[name] = _values(pa.DictionaryArray.from_arrays(parents.indices, ssccs))
         names = tuple(told)
         return [dict(zip(names, values, strict=True)) for values in zip(*told.values(), strict=True)]
 
@@ -169,24 +169,24 @@ class History:
             return None
         return {"product": product, "state": entry.state.label, "batch": entry.batch, "blocked": entry.blocked}
 
-    def _outermost(self, containers: Iterable[str]) -> dict[str, str]:
-        """The outermost container around each of these, itself where it is in none. All at once, level by level: one by one, 10 000
-        of them took 2 s."""
-        found = {container: container for container in containers}
-        while above := self._parents(list(dict.fromkeys(found.values()))):
-            found = {container: above.get(top, top) for container, top in found.items()}
-        return found
-
     def _around(self, epc: str) -> list[dict[str, str]]:
         for one in self.whereabouts:
             if found := one.around(epc):
                 return [{"sscc": sscc_of(container), "level": one.level(container), "line": one.folder.name} for container in found]
         return []
 
-    def _parents(self, epcs: list[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
+    def _outermost(self, containers: pa.StringArray) -> pa.StringArray:
+        """The outermost container around each of these, itself where it is in none. All at once, level by level: one by one, 10 000
+        of them took 2 s."""
+        while (above := self._parents(containers)).null_count < len(above):
+            containers = pc.coalesce(above, containers)
+        return containers
+
+    def _parents(self, epcs: pa.StringArray) -> pa.StringArray:
+        """The container that each of these is directly in, null = in none."""
+        found = pa.nulls(len(epcs), pa.string())
         for one in self.whereabouts:
-            found |= one.parents_of(epcs)
+            found = pc.coalesce(found, one.parents_of(epcs))
         return found
 
     def _sights(self, rows: list[dict[str, Any]]) -> list[Event]:
@@ -250,10 +250,6 @@ def where_counts(rows: Sequence[dict[str, Any]]) -> Counter[str]:
     return Counter(row["outermost"] or "" for row in rows)
 
 
-def sscc_or_none(epc: str) -> str | None:
-    return sscc_of(epc) if epc else None
-
-
 def utc_ns_of(moment: datetime) -> int:
     """Nanoseconds since the epoch of a time with its zone."""
     since = moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
@@ -267,6 +263,17 @@ def utc_text(utc_ns: int) -> str:
 @lru_cache(maxsize=1024)
 def _second_text(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _values(column: pa.Array | pa.ChunkedArray) -> list[Any]:
+    """The values of a column in a list, several times as fast as to_pylist()."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.DictionaryArray):
+        values = np.array([*array.dictionary.to_pylist(), None], object)
+        return list(values[pc.fill_null(array.indices, len(values) - 1).to_numpy()])
+    if array.null_count and not pa.types.is_string(array.type):
+        return list(array.to_pylist())
+    return list(array.to_numpy(zero_copy_only=False).tolist())
 
 
 def _pack(row: dict[str, Any]) -> dict[str, Any]:

@@ -148,17 +148,18 @@ def epc_of(row: dict[str, Any]) -> str | None:
         return None
 
 
-def epcs_of(table: pa.Table) -> list[str | None]:
-    """The EPC of each row of a table as given by Records, None for those without one."""
+def epcs_of(table: pa.Table) -> pa.StringArray:
+    """The EPC of each row of a table as given by Records, null for those without one."""
     products = table["product"].cast(pa.string()).combine_chunks().dictionary_encode()
     heads = pa.array([_head(product) for product in products.dictionary.to_pylist()], pa.string()).take(products.indices)
     serials = table["serial"].combine_chunks()
     plain = pc.and_(pc.ascii_is_alnum(serials), pc.less_equal(pc.utf8_length(serials), 20))
     found = pc.binary_join_element_wise(heads, pc.if_else(plain, serials, None), "")
-    epcs: list[str | None] = found.to_pylist()
-    for place in pc.indices_nonzero(pc.invert(plain)).to_pylist():  # few: signs to be escaped, or no serial
-        epcs[place] = epc_of({"product": products[place].as_py(), "serial": serials[place].as_py()})
-    return epcs
+    others = pc.invert(plain)  # few: signs to be escaped
+    rows = zip(products.filter(others).to_pylist(), serials.filter(others).to_pylist(), strict=True)
+    return pc.replace_with_mask(
+        found, others, pa.array([epc_of({"product": product, "serial": serial}) for product, serial in rows], pa.string())
+    )
 
 
 def _head(product: str) -> str | None:

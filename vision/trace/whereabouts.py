@@ -97,16 +97,18 @@ class Whereabouts:
             found += self.packs(child) if is_container(child) else [child]
         return sorted(found)
 
-    def parents_of(self, epcs: list[str]) -> dict[str, str]:
-        """The container of each of many packs; those in none are left out."""
-        found: dict[str, str] = {}
-        if len(epcs) < 100:
-            return {epc: parent for epc in epcs if (parent := self.parent(epc))}
+    def parents_of(self, epcs: pa.StringArray) -> pa.StringArray:
+        """The container of each of many things, null = in none."""
+        found = pa.nulls(len(epcs), pa.string())
         for chunk in self._table.to_batches():
-            held = chunk.filter(pc.is_in(chunk.column("child"), value_set=pa.array(epcs)))
-            found |= dict(zip(held.column("child").to_pylist(), held.column("parent").to_pylist(), strict=True))
-        found.update((epc, self._after[epc]) for epc in epcs if epc in self._after)
-        return {epc: parent for epc, parent in found.items() if parent}
+            # The index may be much longer than the question: it is walked once, and only what fits is put in order.
+            held = chunk.filter(pc.is_in(chunk.column("child"), value_set=epcs))
+            parents = held.column("parent").cast(pa.string())
+            found = pc.coalesce(found, parents.take(pc.index_in(epcs, value_set=held.column("child"))))
+        if self._after:
+            place = pc.index_in(epcs, value_set=pa.array(self._after.keys(), pa.string()))
+            found = pc.coalesce(pa.array(self._after.values(), pa.string()).take(place), found)
+        return pc.if_else(pc.equal(found, ""), None, found)
 
     def entries_about(self, epcs: Iterable[str]) -> list[Entry]:
         """The entries of the journal that name one of these, in their order."""
