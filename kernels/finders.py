@@ -61,11 +61,11 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, least: Any, 
 
     picture: (h, w) uint8, at least 2x2. outline: (4, 2) float64, x and y of its corners, in order around. counts: (n,) int32, even
     numbers of modules, rising. table: of `wave_table`. least: correlation that a dashed side must reach: where no side of one pair
-    of opposite ones does, there is no finder, and the other pair is not looked at (0 = it is). out: (4, n, 4) float64; side s runs from corner s to the next. In phase and
-    in quadrature: correlation, -1 to 1, of the grey (dark counts as 1) with sin(pi count t), t from 0 to 1 along the side, so 1
-    where the first module is dark and the last one light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a
-    module would be under 1.5 px. The profile runs about half a module inside: at the same depth for all counts whose pitch lies
-    within a factor of two.
+    of opposite ones does, there is no finder, and the other pair is not looked at (0 = it is).
+    out: (4, n, 4) float64; side s runs from corner s to the next. In phase and in quadrature: correlation, -1 to 1, of the grey
+    (dark counts as 1) with sin(pi count t), t from 0 to 1 along the side, so 1 where the first module is dark and the last one
+    light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a module would be under 1.5 px. The profile runs about
+    half a module inside: at the same depth for all counts whose pitch lies within a factor of two.
     """
     height, width = picture.shape
     flat = picture.ravel()
