@@ -21,6 +21,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from bench.render.tray import render_tray
 from vision.decode.decode import decode
 from vision.decode.search import Search, Workspace
 from vision.decode.trials import Trials
@@ -30,12 +31,15 @@ PHOTOS = ("zxingcpp_dm1", "zxingcpp_dm2", "zxing_java", "libdmtx_siemens", "slam
 NEGATIVES = ("neg_falsepositives", "neg_othersym")
 FAMILIES = {
     "line": ("L0", "L1", "L2", "L3", "N"),
-    "trays": ("ML0", "ML1", "ML2"),
+    "trays": ("ML0", "ML1", "ML2", "tray48"),
     "photo": PHOTOS,
     "web": ("rf_dtmx", "rf_san"),
     "negative": NEGATIVES,
 }
 """Names that stand for several sets."""
+
+TRAYS = (1, 2, 3)
+"""Seeds of the rendered trays of 6 rows of 8."""
 
 OTHER_PRINT = "the source's truth is of another picture: every reader that reads it reads one and the same other text"
 WRONG_TRUTH = {f"libdmtx_siemens/siemens_013_{kind}.png": OTHER_PRINT for kind in "8acf"} | {
@@ -52,13 +56,17 @@ CHARACTER_SETS = (*(f"iso8859-{part}" for part in (*range(1, 12), *range(13, 17)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One image of a set: expected None = unknown; peers: what other readers got from it; count: symbols in it, None = unknown."""
+    """One image of a set: expected None = unknown; peers: what other readers got from it; count: symbols in it, None = unknown.
+
+    pixels: of a picture that was rendered here; None where it lies in the file.
+    """
 
     path: Path
     group: str
     expected: list[str] | None
     peers: list[str]
     count: int | None
+    pixels: Pixels | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +120,25 @@ def pictures(root: Path) -> Iterator[Picture]:
                 # Where the peers read all there is, they are the truth; else what they did not read stays unknown.
                 expected = peers if len(peers) == count else None
             yield Picture(root / "photo" / row["file"], row["set"], expected, peers, count)
+
+
+def trays() -> Iterator[Picture]:
+    """Rendered trays of 48 packs, seen by a camera of a line."""
+    for seed in TRAYS:
+        tray = render_tray(6, 8, seed)
+        yield Picture(Path("line", f"tray_{seed}"), "tray48", list(tray.texts), [], len(tray.texts), tray.pixels)
+
+
+def load(picture: Picture) -> Pixels:
+    """The grey levels of a picture. Raises ValueError where its file is not an image."""
+    if picture.pixels is not None:
+        return picture.pixels
+    # OpenCV wants 32 bytes of any file, and a WebP of one pixel has 30. Transparent pictures are taken as if they were not.
+    data = np.frombuffer(picture.path.read_bytes().ljust(32, b"\0"), np.uint8)
+    pixels = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    if pixels is None:
+        raise ValueError(f"{picture.path}: is not an image that can be read")
+    return np.asarray(pixels, np.uint8)
 
 
 def plain(text: str) -> str:
@@ -274,11 +301,7 @@ def measure(readers: dict[str, Reader], images: list[Picture], steps: bool = Fal
     tallies = {name: Tally() for name in readers}
     work = Workspace()
     for picture in images:
-        # OpenCV wants 32 bytes of any file, and a WebP of one pixel has 30. Transparent pictures are taken as if they were not.
-        data = np.frombuffer(picture.path.read_bytes().ljust(32, b"\0"), np.uint8)
-        pixels = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
-        if pixels is None:
-            raise ValueError(f"{picture.path}: is not an image that can be read")
+        pixels = load(picture)
         answers: dict[str, tuple[list[Code], int, float]] = {}
         for name, read in readers.items():
             start = time.process_time()
@@ -340,7 +363,7 @@ def main(arguments: list[str] | None = None) -> None:
     if strange := [name for name in peers if name not in PEERS]:
         parser.error(f"no peer {', '.join(strange)}")
     try:
-        images = chosen(args.sets, list(pictures(args.data)))
+        images = chosen(args.sets, [*pictures(args.data), *trays()])
     except ValueError as error:
         parser.error(str(error))
     readers: dict[str, Reader] = {"vision": vision_reader(args.effort, args.second_opinion_ms)}

@@ -14,19 +14,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from bench.decode_sets import Picture, chosen, pictures, search_of
-from bench.render.tray import render_tray
+from bench.decode_sets import Picture, chosen, load, pictures, search_of, trays
 from kernels.reduce import frame_sum
 from vision.decode import decode as decoding
 from vision.decode import locate
 from vision.decode.search import Search, Workspace
 from vision.types import Pixels
 
-TRAYS = (1, 2, 3)
-"""Seeds of the rendered trays of 6 rows of 8."""
+ONE_CODE = ("L0", "L1", "L2", "L3")
+"""Sets of one code in 1280x1024, whose p99 is taken together, too."""
 
 RUNS = 5
 """Times that a frame is decoded."""
@@ -42,6 +40,7 @@ STAGES: tuple[tuple[Any, str, str | Callable[..., str]], ...] = (
     (locate, "pyramid", "pyramid"),
     (locate, "regions", "block map"),
     (locate, "finders_of", _kind),
+    (locate, "another", "alike"),
     (locate, "clocked", "clocks"),
     (locate, "guesses_of", "guesses"),
     (decoding, "fit_grid", "fit"),
@@ -100,24 +99,21 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("data", type=Path, nargs="?", default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--sets", default="line,trays", help="comma-separated names of sets, or of several")
     args = parser.parse_args(arguments)
+    try:
+        files = list(pictures(args.data)) if args.data.is_dir() else []
+        images: list[Picture] = chosen(args.sets if files else "tray48", [*files, *trays()])
+    except ValueError as error:
+        parser.error(str(error))
     frames: dict[str, list[tuple[Pixels, Search]]] = defaultdict(list)
-    if args.data.is_dir():
-        try:
-            images: list[Picture] = chosen(args.sets, list(pictures(args.data)))
-        except ValueError as error:
-            parser.error(str(error))
-        for picture in images:
-            pixels = cv2.imread(str(picture.path), cv2.IMREAD_GRAYSCALE)
-            if pixels is not None:
-                frames[picture.group].append((np.asarray(pixels, np.uint8), search_of(picture)))
-    for seed in TRAYS:
-        frames["tray of 48"].append((render_tray(6, 8, seed).pixels, Search(symbol_count=48, effort=64)))
+    for picture in images:
+        frames[picture.group].append((load(picture), search_of(picture)))
     stages = list(
         dict.fromkeys(stage for _, _, name in STAGES for stage in ((name,) if isinstance(name, str) else ("glances", "looks")))
     )
     print("Median CPU time of a frame: ms, p99, and mean passes over the frame by stage (a pass is the kernel that sums it).")
     print(f"| set | frames | read | pass ms | ms | p99 | all | {' | '.join(stages)} |\n|{'---|' * (7 + len(stages))}")
     work = Workspace()
+    single: list[float] = []
     with timed() as times:
         for group, entries in frames.items():
             rows, read = zip(*(measure(pixels, search, work, times) for pixels, search in entries), strict=True)
@@ -125,9 +121,15 @@ def main(arguments: list[str] | None = None) -> None:
             cells = [f"{np.mean([row.get(stage, 0.0) for row in rows]):.1f}" for stage in ("all", *stages)]
             one = float(np.median([row["pass"] for row in rows])) * 1e3
             middle, high = np.percentile(ms, (50, 99))
+            if group in ONE_CODE:
+                single += ms
             print(
                 f"| {group} | {len(rows)} | {sum(read)} | {one:.3f} | {middle:.2f} | {high:.2f} | {' | '.join(cells)} |", flush=True
             )
+
+    if single:
+        middle, high = np.percentile(single, (50, 99))
+        print(f"\n{', '.join(ONE_CODE)} together: median {middle:.2f} ms, p99 {high:.2f} ms, {high / middle:.1f} times the median.")
 
 
 if __name__ == "__main__":

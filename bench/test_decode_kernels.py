@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kernels.alike import find_alike
 from kernels.components import cut_blocks
 from kernels.edges import block_gradients, grid_edges, projective_fit
 from kernels.finders import find_finders, rank_turns, side_waves
@@ -15,6 +16,7 @@ from kernels.patterns import comb_scores, match_clocks
 from kernels.reduce import halve
 from kernels.reed_solomon import correct_blocks
 from kernels.sampling import edge_profile, sample_modules, turn_upright
+from kernels.threshold import finder_errors, judge_modules
 from tests.decode.rendering import draw, modules
 from vision.decode.decode import decode
 from vision.decode.finders import shapes_of
@@ -66,6 +68,12 @@ PROJECTIVE_FIT_RIGHT = np.empty(10)
 SAMPLE_MODULES_OUT = np.empty((26, 26), np.float32)
 CORRECT_BLOCKS_CHANGED = np.zeros(1, np.int32)
 DECODE_WORK = Workspace()
+sample_modules(FRAME, GRID, 0.5, 3, SAMPLE_MODULES_OUT)
+JUDGED, BITS, CONFIDENCE = np.empty((9, 24, 24), np.float32), np.empty((24, 24), np.uint8), np.empty((24, 24), np.float32)
+ALIKE_PATCH, ALIKE_OUT = np.empty((100, 100), np.float32), np.empty((4, 2))
+ALIKE_RIGHT = (QUAD[1] - QUAD[0]) / 72.0
+ALIKE_START = CORNERS.mean(axis=0) - 49.5 * ALIKE_RIGHT - 49.5 * np.array((-ALIKE_RIGHT[1], ALIKE_RIGHT[0]))
+ALIKE_PLACE = np.array((*ALIKE_START, *ALIKE_RIGHT, 1.0))
 
 ROWS: dict[str, Any] = {
     "halve": lambda: halve(FRAME, HALF),
@@ -105,6 +113,9 @@ ROWS: dict[str, Any] = {
     "comb_scores": lambda: comb_scores(PATCH[0], 6.0, 3.6, 1.006, COMB_SCORES_OUT),
     "match_clocks": lambda: match_clocks(FRAME, QUAD[None], np.array([(24, 24)], np.int32), 1.0, 0.6, 2, 0.1, MATCH_CLOCKS_OUT),
     "grid_edges": lambda: grid_edges(FRAME, GRID, 40.0, ACROSS, DOWN),
+    "find_alike": lambda: find_alike(FRAME, ALIKE_PLACE, ALIKE_PATCH, 72, 72, 1.0, ALIKE_OUT),
+    "judge_modules": lambda: judge_modules(SAMPLE_MODULES_OUT, 0.0, JUDGED, BITS, CONFIDENCE),
+    "finder_errors": lambda: finder_errors(BITS, BITS, CONFIDENCE > 0.5),
     "projective_fit": lambda: projective_fit(
         ACROSS, DOWN, 0.5, np.zeros(10), np.empty(10), PROJECTIVE_FIT_NORMAL, PROJECTIVE_FIT_RIGHT
     ),

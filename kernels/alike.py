@@ -27,8 +27,8 @@ SIDES_LEAST = 0.5
 def _two_sides(strips: Any, mean: Any, length: Any, sign: Any, dashed: Any, out: Any) -> Any:
     """The solid side and the dashed one across from it, of the strips of a patch; whether they are there.
 
-    strips: (n, places) float32. sign: of the solid side's edge, +1 brighter behind. dashed: +1 where the dashed side lies behind the
-    solid one, -1 before it, `length` places away. out: (2, 2) float64: place at the patch's first line, slope; of both sides.
+    strips: (n, places) float32. sign: of the solid side's edge, +1 brighter behind. dashed: +1 where the dashed side lies behind
+    the solid one, -1 before it, `length` places away. out: (2, 2) float64: place at the patch's first line, slope; of both sides.
     """
     count, places = strips.shape
     edges, totals = np.empty((count, places), np.float32), np.empty(places, np.float32)

@@ -61,11 +61,11 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, least: Any, 
 
     picture: (h, w) uint8, at least 2x2. outline: (4, 2) float64, x and y of its corners, in order around. counts: (n,) int32, even
     numbers of modules, rising. table: of `wave_table`. least: correlation that a dashed side must reach: where no side of one pair
-    of opposite ones does, there is no finder, and the other pair is not looked at (0 = it is). out: (4, n, 4) float64; side s runs from corner s to the next. In phase and
-    in quadrature: correlation, -1 to 1, of the grey (dark counts as 1) with sin(pi count t), t from 0 to 1 along the side, so 1
-    where the first module is dark and the last one light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a
-    module would be under 1.5 px. The profile runs about half a module inside: at the same depth for all counts whose pitch lies
-    within a factor of two.
+    of opposite ones does, there is no finder, and the other pair is not looked at (0 = it is).
+    out: (4, n, 4) float64; side s runs from corner s to the next. In phase and in quadrature: correlation, -1 to 1, of the grey
+    (dark counts as 1) with sin(pi count t), t from 0 to 1 along the side, so 1 where the first module is dark and the last one
+    light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a module would be under 1.5 px. The profile runs about
+    half a module inside: at the same depth for all counts whose pitch lies within a factor of two.
     """
     height, width = picture.shape
     flat = picture.ravel()
@@ -114,7 +114,7 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, least: Any, 
             # time (45 us an outline as one loop, 8 as three). This stands here and not in a helper, which would count references
             # to the arrays.
             for place in range(i32(samples)):
-                i = np.uint64(place)
+                at_place = np.uint64(place)
                 u = (f32(i32(place)) + f32(0.5)) * step
                 scale = f32(1) / (w1 * u + w0)
                 x, y = (x1 * u + x0) * scale, (y1 * u + y0) * scale
@@ -122,13 +122,13 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, least: Any, 
                 x, y = x if x > zero else zero, y if y > zero else zero
                 at_x = np.int32((x if x < most_x else most_x) * f32(4096))
                 at_y = np.int32((y if y < most_y else most_y) * f32(4096))
-                at[i] = i32(i32(at_y >> i32(12)) * width_32 + i32(at_x >> i32(12)))
-                fx[i], fy[i] = i32(at_x & i32(4095)), i32(at_y & i32(4095))
+                at[at_place] = i32(i32(at_y >> i32(12)) * width_32 + i32(at_x >> i32(12)))
+                fx[at_place], fy[at_place] = i32(at_x & i32(4095)), i32(at_y & i32(4095))
             for i in range(samples):
-                k = np.uint64(at[i])
-                near[0, i], near[1, i] = flat[k], flat[k + one]
-                k += wide
-                near[2, i], near[3, i] = flat[k], flat[k + one]
+                above_at = np.uint64(at[i])
+                below_at = above_at + wide
+                near[0, i], near[1, i] = flat[above_at], flat[above_at + one]
+                near[2, i], near[3, i] = flat[below_at], flat[below_at + one]
             total = square = np.int64(0)
             for i in range(samples):
                 above = (near[0, i] << 12) + fx[i] * (near[1, i] - near[0, i])

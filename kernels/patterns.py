@@ -47,7 +47,10 @@ def comb_scores(profile: Any, origin: Any, shortest: Any, ratio: Any, out: Any) 
 
 @kernel(i64(array(f64, 1), f64, i64, array(i64, 1)))
 def comb_peaks(scores: Any, least: Any, reach: Any, out: Any) -> Any:
-    """The highest entries of `comb_scores` above `least` that none within `reach` exceeds, best first; how many, at most all of out."""
+    """The highest entries of `comb_scores` above `least` that none within `reach` entries exceeds, best first; returns how many.
+
+    scores: (n,) float64. out: (most,) int64, their places.
+    """
     count = 0
     for k in range(scores.size):
         if scores[k] <= least:

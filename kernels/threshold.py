@@ -118,8 +118,8 @@ def local_threshold(greys: Any, scratch: Any, threshold: Any, half: Any) -> None
 def judge_modules(greys: Any, sharpen: Any, scratch: Any, bits: Any, confidence: Any) -> None:
     """Which modules are dark, and how sure that is.
 
-    greys: (rows + 2, columns + 2) float32, with the ring around. sharpen: share of its four neighbours' greys that is taken out of a
-    module. scratch: (9, rows, columns) float32. bits: (rows, columns) uint8 out, 1 = dark. confidence: (rows, columns) float32
+    greys: (rows + 2, columns + 2) float32, with the ring around. sharpen: share of its four neighbours' greys that is taken out
+    of a module. scratch: (9, rows, columns) float32. bits: (rows, columns) uint8 out, 1 = dark. confidence: (rows, columns) float32
     out, distance from the threshold of `local_threshold` in half ranges, 1 at most.
     """
     rows, columns = bits.shape

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kernels.alike import find_alike
 from kernels.finders import LANES, SAMPLES, find_finders, rank_turns, side_waves, wave_table
 from kernels.lines import strip_edges, strip_edges_down
+from kernels.patterns import comb_peaks
 from tests.decode.rendering import draw, modules
 from tests.reference import decode_pictures as slow
 from vision.decode.finders import shapes_of
@@ -94,3 +96,48 @@ def test_find_finders_in_a_patch_around_a_symbol(name: str) -> None:
     high, wide = map(int, name.split("x"))
     assert finders[0, 1:4].tolist() == [1.0, wide, high]
     assert np.abs(finders[0, 4:].reshape(4, 2) - corners[[0, 3, 2, 1]]).max() < 3.0
+
+
+def test_side_waves_leaves_an_outline_whose_first_sides_have_no_dashes() -> None:
+    picture = np.full((200, 200), 120, np.uint8)
+    picture[:100] = 200
+    outline = np.array(((20.0, 20.0), (150.0, 20.0), (150.0, 90.0), (20.0, 90.0)))
+    out = np.empty((4, EVERY.counts.size, 4))
+    side_waves(picture, outline, EVERY.counts, EVERY.table, 0.25, out)
+    assert (out[[1, 3], :, 0] == -2.0).all()
+    # Half of the finders a drawn symbol has stand on its sides 0 and 2: with one dashed, all sides are as without a limit.
+    drawn, corners = draw(modules("WAVES", "22x22"), 6.0, 11.0, noise=2.0)
+    every, limited = np.empty_like(out), np.empty_like(out)
+    for turn in range(4):
+        outline = np.ascontiguousarray(np.roll(corners, turn, axis=0))
+        side_waves(drawn, outline, EVERY.counts, EVERY.table, 0.0, every)
+        side_waves(drawn, outline, EVERY.counts, EVERY.table, 0.25, limited)
+        assert (every == limited).all()
+
+
+@pytest.mark.parametrize("inverse", [False, True])
+@pytest.mark.parametrize("moved", [(0.0, 0.0), (11.0, -9.0), (-12.0, 8.0)])
+def test_find_alike_gives_the_outline_near_a_known_pose(moved: tuple[float, float], inverse: bool) -> None:
+    picture, corners = draw(modules("ALIKE", "20x20"), 7.0, 13.0, noise=2.0, inverse=inverse, frame=(400, 500))
+    quad = corners[[0, 3, 2, 1]]
+    x, y = quad.mean(axis=0) + moved
+    # A degree and a half off in angle, and two in a hundred in size.
+    angle = np.arctan2(*(quad[1] - quad[0])[::-1]) + 0.026
+    step = 7.0 / 3.0
+    right_x, right_y = step * np.cos(angle), step * np.sin(angle)
+    place = np.array((x - 44 * right_x + 44 * right_y, y - 44 * right_y - 44 * right_x, right_x, right_y, 1.0))
+    out, light = np.empty((4, 2)), -1.0 if inverse else 1.0
+    assert find_alike(picture, place, np.empty((89, 89), np.float32), 59, 61, light, out)
+    # The opposite corner by the dashed sides alone: to half a module, which the clock tracks then mend.
+    assert np.abs(out - quad)[[0, 1, 3]].max() < 2.0
+    assert np.abs(out - quad).max() < 3.5
+    assert not find_alike(np.full_like(picture, 90), place, np.empty((89, 89), np.float32), 59, 61, light, out)
+
+
+def test_comb_peaks() -> None:
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        scores, out = np.round(rng.uniform(0, 1, 60), 2), np.empty(3, np.int64)
+        count = comb_peaks(scores, 0.5, 4, out)
+        true = [k for k in range(60) if scores[k] > 0.5 and scores[k] == scores[max(0, k - 4) : k + 5].max()]
+        assert out[:count].tolist() == sorted(true, key=lambda k: -scores[k])[:3]

@@ -9,7 +9,7 @@ from kernels.components import unlike_boxes
 from kernels.grid_fit import bend_grid, fit_quad, least_difference
 from kernels.lines import consistency, pick_lines, straight_runs, strip_edges
 from kernels.patterns import match_clocks
-from kernels.threshold import local_threshold
+from kernels.threshold import finder_errors, judge_modules, local_threshold
 from tests.decode.rendering import draw, modules
 from tests.reference import grid_fit as slow
 
@@ -109,3 +109,22 @@ def test_match_clocks_gives_the_same_score_whatever_least_is_when_that_is_reache
     assert free[0, 0] > 0.1
     reached = free[:, 0] > 0.1
     assert (bound[reached] == free[reached]).all()
+
+
+@pytest.mark.parametrize("sharpen", [0.0, 0.25])
+@pytest.mark.parametrize("shape", [(8, 18), (24, 24)])
+def test_judge_modules_and_finder_errors(shape: tuple[int, int], sharpen: float) -> None:
+    rng = np.random.default_rng(11)
+    rows, columns = shape
+    greys = (rng.integers(0, 2, (rows + 2, columns + 2)) * 120 + 60 + rng.normal(0, 8, (rows + 2, columns + 2))).astype(np.float32)
+    bits, confidence = np.empty(shape, np.uint8), np.empty(shape, np.float32)
+    judge_modules(greys, sharpen, np.empty((9, *shape), np.float32), bits, confidence)
+    exact = greys.astype(float)
+    around = exact[:-2, 1:-1] + exact[2:, 1:-1] + exact[1:-1, :-2] + exact[1:-1, 2:]
+    inner = exact[1:-1, 1:-1] * (1 + 4 * sharpen) - sharpen * around
+    threshold, half = slow.local_threshold(inner)
+    sure = np.abs(inner - threshold) > 0.1
+    assert (bits[sure] == (inner < threshold)[sure]).all()
+    np.testing.assert_allclose(confidence, np.minimum(np.abs(inner - threshold) / half, 1), atol=2e-3)
+    pattern, finder = rng.integers(0, 2, shape).astype(np.uint8), rng.integers(0, 2, shape).astype(np.bool_)
+    assert finder_errors(bits, pattern, finder) == (bits != pattern)[finder].sum()

@@ -195,7 +195,8 @@ def _glance_at(
 ) -> Generator[Candidate, None, tuple[float, list[Candidate]]]:
     """A coarse look at a region: yields the candidates that are beyond doubt.
 
-    models: candidates that were read, their quads as fitted; it adds to them. Gives the score of its best finder at first sight and the candidates that were not read.
+    models: candidates that were read, their quads as fitted; it adds to them.
+    Gives the score of its best finder at first sight and the candidates that were not read.
     """
     taken_before = len(taken)
     outlines = OUTLINES_COARSE if search.symbol_count == 1 else OUTLINES_MANY
