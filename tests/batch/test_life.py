@@ -10,6 +10,7 @@ import pytest
 
 from tests.batch.packing import Packing, order_file, start_batch, vision
 from vision.batch.life import OrderedBatch
+from vision.batch.operate import record_confirmed
 from vision.results.operations import read_operations
 from vision.results.signatures import read_signatures
 from vision.results.verify import examine
@@ -93,6 +94,20 @@ def test_what_does_not_add_up_needs_a_signed_deviation(tmp_path: Path, capsys: p
     assert vision("batch", "report", batch.folder, "--report", tmp_path / "r.html") == 0
     page = (tmp_path / "r.html").read_text("utf-8")
     assert "one pack not found" in page and "<b>10 mg</b>" not in page
+
+
+def test_the_machines_own_count_is_in_the_equation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = start_batch(tmp_path)
+    packed(batch)
+    record_confirmed(batch, "S1", 3, 3)  # one run; of another, which died, nothing is known
+    assert reconciled(batch, capsys)["rejects_confirmed"] is None
+    record_confirmed(batch, "S1", 1, 1)
+    result = reconciled(batch, capsys)
+    assert (result["machine_rejected"], result["machine_confirmed"], result["rejects_confirmed"]) == (4, 4, 4)
+    record_confirmed(batch, "S1", 2, 1)
+    assert vision("batch", "end", batch.folder, "--rejects-counted", 4, "--json") == 1
+    (point,) = json.loads(capsys.readouterr().out)["open_points"]
+    assert point == "the machine was to reject 6 packs and confirmed 5", "whatever people counted"
 
 
 def test_an_ended_batch_takes_nothing_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

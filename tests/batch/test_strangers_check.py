@@ -29,7 +29,11 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run.pack(trigger, *((Reason.LOW_GRADE,) if trigger == 5 else ()))
         run.writer.roll(settled=True)
     run.images.keep("S1", 5, np.full((16, 16), 7, np.uint8))
-    run.close()
+    run.images.keep("S1", 6, np.full((16, 16), 8, np.uint8))
+    (batch.folder / "images" / "S1-000000006.bmp").unlink()  # with the power, before a seal covered it
+    run.writer.abandon()
+    run.pool.close()
+    Packing(batch).close()
     assert vision("batch", "end", batch.folder, "--rejects-counted", 1) == 0
     assert vision("batch", "sign", batch.folder, "--who", "Q. Person", "--meaning", "reviewed") == 0
     assert verify(batch.folder) == []
