@@ -13,11 +13,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kernels._jit import array, f32, f64, helper, i64, kernel
+from kernels._jit import array, f32, f64, helper, i64, kernel, u8
 from kernels.least_squares import solve_ridge
 
 Singles = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
+Bytes = npt.NDArray[np.uint8]
 
 NEIGHBOURHOOD = 5
 """Modules to each side whose darkest and lightest give a first half level, before anything is fitted."""
@@ -34,6 +35,10 @@ much is more likely half a module of a stain."""
 FAINT = 0.07
 """Half ranges from which what the fit misses of a module counts as its own level: what growth leaves of it must not (print growth
 came out 0.05 X off with all of it)."""
+
+STAINED = 2
+"""Wrong modules among its eight neighbours from which a module may be covered in part. With 1 a single wrong module would take
+the edges of nine."""
 
 DELTA = 0.2
 """Modules before and behind a grid line at which the picture is looked at: both on the slope of an edge that is off by 0.2."""
@@ -175,6 +180,47 @@ def fit_levels(centres: Floats, weighted: int, levels: Floats) -> float:
             u, v = 2.0 * (c - 1) / (columns - 1) - 1.0, 2.0 * (r - 1) / (rows - 1) - 1.0
             centres[r, c, 3] = -1.0 if centres[r, c, 2] < levels[0] + u * levels[1] + v * levels[2] else 1.0
     return float(levels[3])
+
+
+@kernel(i64(array(f64, 3), array(u8, 2, True), i64, i64))
+def drop_wrong(centres: Floats, expected: Bytes, inverted: int, most: int) -> int:
+    """Takes the weight of modules of another colour than printed, and of those between such; gives the number of the former.
+
+    A stain's rim is no edge of the grid, and a module at the rim may be half covered and still have its colour.
+
+    centres: as left by fit_levels. expected: (rows + 2, columns + 2) uint8, 1 the finder's colour, 0 the other, 2 not known.
+    inverted: 1 where the finder is light. most: where more are wrong than that, it is the grid that is off: nothing is taken.
+    """
+    finder = 1.0 if inverted == 1 else -1.0
+    rows, columns = expected.shape
+    wrong = 0
+    for r in range(rows):
+        for c in range(columns):
+            wrong += expected[r, c] < 2 and (centres[r + 1, c + 1, 3] == finder) != (expected[r, c] == 1)
+    if wrong == 0 or wrong > most:
+        return wrong
+    for r in range(rows + 2):  # what lies beyond the quiet zone is neither
+        centres[r, 0, 4] = 0.0
+        centres[r, columns + 1, 4] = 0.0
+    for c in range(columns + 2):
+        centres[0, c, 4] = 0.0
+        centres[rows + 1, c, 4] = 0.0
+    for r in range(rows):
+        for c in range(columns):
+            if expected[r, c] < 2 and (centres[r + 1, c + 1, 3] == finder) != (expected[r, c] == 1):
+                centres[r + 1, c + 1, 4] = -1.0
+    for turn in range(2):
+        for r in range(1, rows + 1):
+            for c in range(1, columns + 1):
+                if turn == 1:
+                    centres[r, c, 4] = max(0.0, centres[r, c, 4])
+                elif centres[r, c, 4] > 0.0:
+                    beside = 0
+                    for k in range(9):
+                        beside += centres[r - 1 + k // 3, c - 1 + k % 3, 4] < 0.0
+                    if beside >= STAINED:
+                        centres[r, c, 4] = 0.0
+    return wrong
 
 
 @kernel(i64(array(f32, 2), i64, i64, array(f64, 3), i64, array(f64, 3), array(f64, 1), array(f64, 1), array(f64, 3), array(f64, 3)))

@@ -18,6 +18,7 @@ from kernels.damage import line_steps
 from vision.decode.placement import placement
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.scales import Scales
+from vision.types import Reading
 
 Steps = npt.NDArray[np.int32]
 Colours = npt.NDArray[np.uint8]
@@ -76,6 +77,15 @@ def lines_of(size: SymbolSize) -> Lines:
     for array in (expected, modules, starts):
         array.setflags(write=False)
     return Lines(tuple(name for name, _ in lines), bar_count, modules, starts, expected)
+
+
+def expected_colours(size: SymbolSize, reading: Reading | None) -> Colours:
+    """(rows + 2, columns + 2) uint8: the colour of each module by its role and its reading, 1 the finder's, 2 not known."""
+    expected = lines_of(size).expected
+    if reading is not None:
+        expected = expected.copy()
+        expected[1:-1, 1:-1] = reading.bits
+    return expected
 
 
 @dataclass(frozen=True, slots=True)

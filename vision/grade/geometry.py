@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.aperture import UNITS, aperture_half_px, aperture_weights, area_extremes, module_greys, polygon_spans, reference_image
-from kernels.grid_edges import TERMS, centre_values, fit_levels, local_colours, module_edges
+from kernels.grid_edges import TERMS, centre_values, drop_wrong, fit_levels, local_colours, module_edges
 from kernels.grid_lines import SHIFTS, corner_deviation, edge_shifts, extend_grid, grid_pitch, line_offsets, move_grid
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.scratch import Scratch
 from vision.types import Pixels, Symbol
 
 Floats = npt.NDArray[np.float64]
+Colours = npt.NDArray[np.uint8]
 
 PHASES = 4
 """Places per pixel at which an aperture can be centred on a module."""
@@ -32,6 +33,10 @@ SETTLED = 0.03
 
 NEAR = 0.2
 """Movement in modules below which the grid is near enough to tell a stain's edge from one of the grid."""
+
+WRONG_SHARE = 0.05
+"""Share of modules of another colour than printed above which a first look says that the grid is off, and not that they are
+damaged. Where they were left in, the rim of a stain over a 144x144 bent the grid by 0.37 X."""
 
 FIT_AGAIN = 0.05
 """Movement in modules above which the levels of light and dark are fitted anew: the modules were not seen at their centres."""
@@ -145,7 +150,7 @@ def _lines(name: str, lines: int, places: int, work: Scratch) -> _Lines:
     )
 
 
-def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tuple[Floats, float, float, int]:
+def _measured_grid(reference: _Reference, symbol: Symbol, expected: Colours | None, work: Scratch) -> tuple[Floats, float, float, int]:
     """The grid moved onto the edges, growth along x and y in modules, and the intersections without edges near."""
     rows, columns, inverted = symbol.rows, symbol.columns, int(symbol.inverted)
     grid = np.array(symbol.grid, np.float64, order="C")
@@ -168,6 +173,8 @@ def _measured_grid(reference: _Reference, symbol: Symbol, work: Scratch) -> tupl
             fit_levels(centres, 0, levels)
         if movement > FIT_AGAIN:
             fit_levels(centres, 1, levels)
+        if expected is not None:
+            drop_wrong(centres, expected, inverted, int(WRONG_SHARE * expected.size) if not robust else expected.size)
         across, down = lines[0].edges, lines[1].edges
         module_edges(reference.pixels, reference.left, reference.top, extended, inverted, centres, levels, growth, across, down)
         lone = 0
@@ -188,10 +195,12 @@ def module_pitch_px(grid: Floats) -> float:
     return (across + down) / 2.0
 
 
-def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch) -> Measurement:
+def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch, expected: Colours | None = None) -> Measurement:
     """Measures one symbol through a round aperture.
 
     image: (height, width) uint8. aperture_px: diameter in pixels; below one pixel it counts as one.
+    expected: (rows + 2, columns + 2) uint8, what was printed: 1 the finder's colour, 0 the other, 2 not known. Modules of another
+        colour are damage, and their edges none of the grid's.
     """
     image = np.ascontiguousarray(image)
     diameter_px = max(1.0, aperture_px)
@@ -199,7 +208,7 @@ def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch) ->
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
     extend_grid(np.ascontiguousarray(symbol.grid, np.float64), extended)
     reference = _reference(image, extended, diameter_px, work)
-    grid, growth_x, growth_y, lone = _measured_grid(reference, symbol, work)
+    grid, growth_x, growth_y, lone = _measured_grid(reference, symbol, expected, work)
     extend_grid(grid, extended)
     greys = np.empty((rows + 2, columns + 2), np.float64)
     outside = module_greys(image, _weights(diameter_px, PHASES, "module_weights", work), extended, greys)

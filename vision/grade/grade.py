@@ -14,7 +14,7 @@ import numpy.typing as npt
 from kernels.damage import module_maps
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.grade.calibration import evened_around
-from vision.grade.fixed_pattern import lines_of
+from vision.grade.fixed_pattern import expected_colours, lines_of
 from vision.grade.geometry import Measurement, measure, module_pitch_px
 from vision.grade.levels import Levels, levels_of
 from vision.grade.parameters import graded, informative
@@ -108,7 +108,7 @@ def _grade_through(
 ) -> GradeReport:
     """The report through one aperture; asked: the set-up as given, for the formal grade."""
     scales = scales_of(setup.standard, setup.edition)
-    measurement = measure(pixels, symbol, setup.aperture_px(module_pitch_px(symbol.grid)), work)
+    measurement = measure(pixels, symbol, setup.aperture_px(module_pitch_px(symbol.grid)), work, expected_colours(size, reading))
     levels = levels_of(measurement, symbol.inverted, reading, size, setup, scales)
     parameters, segments = graded(levels, measurement, reading, size, scales)
     overall = min(parameter.grade for parameter in parameters.values())

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kernels.damage import module_steps
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.direct_mark import mean, two_class_threshold
-from vision.grade.fixed_pattern import lines_of
+from vision.grade.fixed_pattern import expected_colours
 from vision.grade.geometry import Measurement
 from vision.grade.scales import TOLERANCE, Scales
 from vision.grade.setup import Setup
@@ -56,10 +56,7 @@ def levels_of(
         # Modulation from grey, not from reflectance: white and black cancel, and with them their rounding.
         threshold, dark, light = (high + low) / 2.0, low, high
         light_reflectance, contrast = float("nan"), (high - low) / scale
-    expected = lines_of(size).expected
-    if reading is not None:
-        expected = expected.copy()
-        expected[1:-1, 1:-1] = reading.bits
+    expected = expected_colours(size, reading)
     modulation, step = np.empty(greys.size), np.empty(greys.size, np.int32)
     colours = np.empty((2, greys.size), np.uint8)
     module_steps(
