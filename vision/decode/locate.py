@@ -61,7 +61,8 @@ LIKELY = 0.25
 """Score of a finder at a glance with which its region is looked into at once."""
 
 UNLIKELY = 0.2
-"""Score of a finder at a glance below which its region is not looked into, unless a glance cannot show what may be there."""
+"""Score of a finder at a glance below which its region is not looked into, unless a glance cannot show what may be there or
+nobody knows how many symbols there are: of a photograph all is wanted."""
 
 CLOCK_SURE = 0.65
 """Agreement with which a hypothesis is tried before the others are looked at."""
@@ -123,7 +124,7 @@ def candidates(
                     found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken, failed)
                     later += found[:6]
                     doubtful.append((region, corners))
-                elif len(taken) == taken_before and (score >= UNLIKELY or _unseen(levels, region)):
+                elif len(taken) == taken_before and (score >= UNLIKELY or search.symbol_count is None or _unseen(levels, region)):
                     unsure.append((score, region, failed))
                 if len(taken) == taken_before:
                     continue
