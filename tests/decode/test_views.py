@@ -21,15 +21,11 @@ def small() -> tuple[np.ndarray, np.ndarray, float]:
 
 
 def cut() -> tuple[np.ndarray, np.ndarray, float]:
-    """A picture that ends at the sides of its symbol."""
+    """A picture that ends an eighth of a module inside the sides of its symbol; up to these it is read plainly."""
     picture, corners = draw(BITS, 16.0, 0.0, frame=(640, 640))
     (left, top), (right, bottom) = np.round(corners.min(axis=0)).astype(int), np.round(corners.max(axis=0)).astype(int)
-    inset = 2  # pixels of the symbol's own rim are missing
-    return (
-        np.ascontiguousarray(picture[top + inset : bottom - inset, left + inset : right - inset]),
-        corners - (left + inset, top + inset),
-        16.0,
-    )
+    top, left, bottom, right = top + 2, left + 2, bottom - 2, right - 2
+    return np.ascontiguousarray(picture[top:bottom, left:right]), corners - (left, top), 16.0
 
 
 def speckled() -> tuple[np.ndarray, np.ndarray, float]:
