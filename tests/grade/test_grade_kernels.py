@@ -158,6 +158,26 @@ def test_levels_and_edges_against_the_twin(inverted: bool, angle_deg: float) -> 
         assert seen[key][4] * sign >= 0 and seen[key][5] * sign >= 0
 
 
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("seed", range(3))
+def test_wrong_modules_and_those_between_such_lose_their_weight(seed: int, inverted: bool) -> None:
+    random = np.random.default_rng(seed)
+    expected = random.choice(np.array([0, 1, 2], np.uint8), (14, 18), p=[0.45, 0.45, 0.1])
+    wrong = (random.random((14, 18)) < 0.12) & (expected < 2)
+    finder = 1.0 if inverted else -1.0
+    centres = np.full((16, 20, 6), -1e300)  # what the ring beyond the quiet zone holds must not matter
+    centres[1:-1, 1:-1, 3] = np.where((expected == 1) != wrong, finder, -finder)
+    centres[1:-1, 1:-1, 4] = random.uniform(0.1, 1.0, (14, 18))
+    before = centres.copy()
+    count = int(wrong.sum())
+    assert grid_edges.drop_wrong(centres, expected, int(inverted), count - 1) == count
+    assert (centres == before).all(), "more than that are wrong: nothing is taken"
+    assert grid_edges.drop_wrong(centres, expected, int(inverted), count) == count
+    twin = plain_edges.kept(before[1:-1, 1:-1, 4], wrong, grid_edges.STAINED)
+    assert (centres[1:-1, 1:-1, 4] == twin).all()
+    assert 0 < (twin > 0).sum() < twin.size
+
+
 SHIFTS = np.array([0.08, 0.03, -0.02, 0.02, -0.01])
 
 

@@ -23,18 +23,17 @@ from vision.grade.scratch import Scratch
 from vision.grade.setup import Setup
 from vision.types import GradeReport
 
-COUNT, BATCH = 320 * (10 if os.environ.get("LONG") == "1" else 1), 20
+COUNT, BATCH = 340 * (10 if os.environ.get("LONG") == "1" else 1), 20
 SMALL = ((10, 10), (12, 12), (14, 14), (16, 16), (18, 18), (20, 20), (24, 24), (8, 18), (8, 32), (12, 26), (12, 36), (16, 36))
-LARGE = ((26, 26), (32, 32), (36, 36), (16, 48), (44, 44), (52, 52))
+LARGE = ((26, 26), (32, 32), (36, 36), (16, 48), (44, 44), (52, 52), (8, 48), (8, 64), (12, 64), (16, 64), (20, 36), (26, 40))
 SC, AN, GN, MOD, PRINT_GROWTH = 0.02, 0.01, 0.03, 0.05, 0.05
-GN_WORST, GN_MISSES = 0.09, 2
-"""What no case may be off by, and how many of a batch may be off by more than GN: faint modules under heavy blur, pictures
-without any.
+HEAVY_BLUR, GN_BLURRED, MOD_BLURRED = 0.25, 0.045, 0.06
+"""Above this blur in X no module shows its level, and grid and modulation are held less tightly; some 20 cases, over 300 are not.
+
+Pictures without blur and coarse ones are no exception: what once looked so was the truth. A wrong module was drawn without growth
+(GN 0.08), an edge along the pixels was rounded to 1 / samples px (0.02), and the truth of a module between pixels was interpolated
+in the reference image, where the area-weighted aperture around its very centre is what the standard describes (MOD 0.075).
 """
-MOD_SHARP, SHARP_PX = 0.07, 7.0
-"""Without any blur a picture aliases, the aperture's rim between pixels most of all: no lens gives such pictures."""
-MOD_COARSE, COARSE_PX = 0.1, 6.0
-"""Below 6 pixels per module, where the report warns, what the rim of the aperture sees between pixels is a matter of definition."""
 DIAMETER = 0.8
 SEGMENTS = ("L1", "L2", "QZL1", "QZL2", "clock_track")
 WORK = Scratch()
@@ -48,11 +47,14 @@ class Case:
     grid: np.ndarray
     reading_errors: tuple[int, ...]
 
+    @property
+    def blur(self) -> float:
+        """In X."""
+        return self.drawn.blur_px / self.px
+
     def __str__(self) -> str:
         rows, columns = self.drawn.dark.shape
-        return (
-            f"{rows}x{columns} at {self.px:.1f} px, {self.drawn.angle_deg:.0f} degrees, blur {self.drawn.blur_px / self.px:.2f} X"
-        )
+        return f"{rows}x{columns} at {self.px:.1f} px, {self.drawn.angle_deg:.0f} degrees, blur {self.blur:.2f} X"
 
 
 def make(seed: int) -> Case:
@@ -176,15 +178,14 @@ def check(case: Case, report: GradeReport, truths: tuple[float, float, np.ndarra
     known = {
         "symbol_contrast": (contrast, SC),
         "axial_nonuniformity": (abs(spacing[0] - spacing[1]) / (sum(spacing) / 2), AN),
-        "grid_nonuniformity": (true_grid_nonuniformity(case.grid, of), GN_WORST),
+        "grid_nonuniformity": (true_grid_nonuniformity(case.grid, of), GN if case.blur <= HEAVY_BLUR else GN_BLURRED),
     }
     for name, (true, tolerance) in known.items():
         assert values[name] == pytest.approx(true, abs=tolerance), f"{case}: {name}"
         assert_grade(report.parameters[name].grade, name, true, tolerance, edition, case)
     modulation = 2 * np.abs(greys - (high + low) / 2) / (high - low)
     missed = np.abs(report.maps["modulation"] - modulation)
-    tolerance = MOD if case.px >= SHARP_PX or case.drawn.blur_px > 0 else MOD_SHARP
-    tolerance = tolerance if case.px >= COARSE_PX else MOD_COARSE
+    tolerance = MOD if case.blur <= HEAVY_BLUR else MOD_BLURRED
     assert missed.max() <= tolerance, (
         f"{case}: modulation of {np.unravel_index(missed.argmax(), missed.shape)} off by {missed.max():.3f}"
     )
@@ -241,20 +242,57 @@ def check_patterns(
 
 @pytest.mark.parametrize("first", range(0, COUNT, BATCH))
 def test_values_and_grades_of_rendered_symbols(first: int) -> None:
-    missed = []
     for seed in range(first, first + BATCH):
-        case = make(seed)
-        exact = case.drawn.exact()
-        pixels = np.clip(np.floor(exact + 0.5), 0, 255).astype(np.uint8)
-        high, low, greys, _ = truth(case, exact)
-        edition = "2024" if seed % 2 else "2011"
-        report = grade(pixels, symbol(case.drawn, case.inverted), reading(case.drawn.dark), Setup(edition=edition), WORK)
-        check(case, report, (high, low, greys), edition)
-        nonuniformity = report.parameters["grid_nonuniformity"].value
-        assert nonuniformity is not None
-        true = true_grid_nonuniformity(case.grid, size(*case.drawn.dark.shape))
-        if abs(nonuniformity - true) > GN:
-            missed.append(f"{case}: {nonuniformity:.3f}, expected {true:.3f}")
-        for axis, name in enumerate(("print_growth_horizontal", "print_growth_vertical")):
-            assert report.informative[name] == pytest.approx(case.drawn.growth[axis], abs=PRINT_GROWTH), f"{case}: {name}"
-    assert len(missed) <= GN_MISSES, missed
+        assert_known(make(seed), "2024" if seed % 2 else "2011")
+
+
+def assert_known(case: Case, edition: str) -> None:
+    exact = case.drawn.exact()
+    pixels = np.clip(np.floor(exact + 0.5), 0, 255).astype(np.uint8)
+    high, low, greys, _ = truth(case, exact)
+    report = grade(pixels, symbol(case.drawn, case.inverted), reading(case.drawn.dark), Setup(edition=edition), WORK)
+    check(case, report, (high, low, greys), edition)
+    for axis, name in enumerate(("print_growth_horizontal", "print_growth_vertical")):
+        assert report.informative[name] == pytest.approx(case.drawn.growth[axis], abs=PRINT_GROWTH), f"{case}: {name}"
+
+
+@pytest.mark.parametrize("edition", ["2011", "2024"])
+@pytest.mark.parametrize("shape", [(144, 144), (8, 144), (24, 64), (26, 64)])
+def test_the_largest_sizes(shape: tuple[int, int], edition: str) -> None:
+    rows, columns = shape
+    drawn = picture(
+        matrix(shape, "1234"),
+        210.0,
+        40.0,
+        px_per_module=(5.3, 5.3),
+        angle_deg=2.0,
+        growth=(0.05, -0.04),
+        blur_px=0.7,
+        lattice=True,
+        samples=3,
+    )
+    for cell in ((rows // 2, columns // 2), (3, 5)):
+        drawn.values[cell] = 250.0 - drawn.values[cell]
+    drawn.printed = (drawn.values[1:-1, 1:-1] < 125.0).astype(np.uint8)
+    assert_known(Case(drawn, False, 5.3, drawn.grid(), ()), edition)
+
+
+@pytest.mark.parametrize(
+    ("shape", "stain"), [((144, 144), (12.0, 132.0, 5.0)), ((144, 144), (6.0, 140.0, 6.0)), ((52, 52), (8.0, 44.0, 6.0))]
+)
+def test_a_dark_stain_bends_no_grid(shape: tuple[int, int], stain: tuple[float, float, float]) -> None:
+    """Its rim is no edge of the grid: where it was taken for one, the grid was off by 0.37 X and a bar under it came out wrong."""
+    drawn = picture(
+        matrix(shape, "1234"), 220.0, 40.0, px_per_module=(6.0, 6.0), angle_deg=3.0, blur_px=0.8, samples=3, lattice=True
+    )
+    drawn.extra = [(*stain, 30.0)]
+    report = grade(drawn.build(), symbol(drawn), reading(drawn.dark), Setup(), WORK)
+    nonuniformity = report.parameters["grid_nonuniformity"]
+    assert nonuniformity.value is not None
+    assert nonuniformity.value < 0.2
+    assert nonuniformity.grade == 4.0
+    assert report.segments["L1"] == report.segments["L2"] == 4.0
+    assert report.grid is not None
+    off = np.linalg.norm(report.grid - drawn.grid(), axis=-1) / 6.0
+    assert np.quantile(off, 0.99) < 0.06
+    assert report.parameters["unused_error_correction"].value < 1.0  # type: ignore[operator]

@@ -130,3 +130,19 @@ def offsets(
                 rest = value[line] - plane[0] - plane[1] * t
                 out[line, at] += np.linalg.solve(columns * w @ columns.T + ridge * np.eye(2), columns * w @ rest)[0]
     return out
+
+
+def kept(weight: Floats, wrong: Floats, stained: int) -> Floats:
+    """The weights of the modules, 0 where one is wrong or has `stained` wrong ones among its eight neighbours.
+
+    weight, wrong (bool): (rows + 2, columns + 2).
+    """
+    around = np.pad(wrong, 1).astype(int)
+    rows, columns = weight.shape
+    out = weight.copy()
+    for r in range(rows):
+        for c in range(columns):
+            beside = around[r : r + 3, c : c + 3].sum() - around[r + 1, c + 1]
+            if wrong[r, c] or beside >= stained:
+                out[r, c] = 0.0
+    return out

@@ -150,7 +150,9 @@ def _lines(name: str, lines: int, places: int, work: Scratch) -> _Lines:
     )
 
 
-def _measured_grid(reference: _Reference, symbol: Symbol, expected: Colours | None, work: Scratch) -> tuple[Floats, float, float, int]:
+def _measured_grid(
+    reference: _Reference, symbol: Symbol, expected: Colours | None, work: Scratch
+) -> tuple[Floats, float, float, int]:
     """The grid moved onto the edges, growth along x and y in modules, and the intersections without edges near."""
     rows, columns, inverted = symbol.rows, symbol.columns, int(symbol.inverted)
     grid = np.array(symbol.grid, np.float64, order="C")
