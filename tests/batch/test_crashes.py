@@ -107,7 +107,7 @@ def test_all_adds_up_after_crashes_at_any_step(attempt: int, tmp_path: Path, mon
     chance = random.Random(SEED + attempt)
     batch = start_batch(tmp_path, SERIALS)
     passed: dict[int, str] = {}
-    for _ in range(8):
+    for _ in range(5):
         with crash_after(chance.randint(1, 120), monkeypatch), pytest.raises(Crash):
             pack_until_crash(batch, chance, passed)
         mend_line(batch.folder.parent)
