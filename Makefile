@@ -31,7 +31,7 @@ run: setup  ## the demonstration line: simulated camera, Modbus PLC, 30 s at 10 
 	@$(BIN)/vision run --seconds 30
 
 test: setup lint  ## the whole suite
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 fuzz: setup  ## the decoder on 20000 random and mutated frames, every kernel's indices checked (about an hour)
 	VISION_BOUNDSCHECK=1 $(BIN)/python -m tests.decode.fuzz --frames 20000

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from tests.audit.frames import brief_of, dataset, folder_of_frames
 from vision.audit import plan
 from vision.audit.crew import Processes
-from vision.audit.run import Progress, run_audit
+from vision.audit.run import run_audit
 from vision.audit.sources import AuditError
 
 ray = pytest.importorskip("ray", reason="Ray is not installed (extra cluster)")
@@ -76,14 +77,22 @@ def test_a_cluster_gives_the_same_dataset_and_a_killed_worker_costs_nothing(
         assert dataset(tmp_path / "there") == dataset(tmp_path / "here")
 
     killed: list[int] = []
+    over = threading.Event()
 
-    def kill_one(progress: Progress) -> None:
-        busy = ray_workers()
-        if not killed and busy and progress.frames:
-            killed.append(busy[0].pid)
-            os.kill(killed[0], signal.SIGKILL)
+    def kill_one() -> None:
+        while not killed and not over.is_set():
+            for busy in ray_workers():
+                os.kill(busy.pid, signal.SIGKILL)
+                killed.append(busy.pid)
+                return
 
-    done = run_audit(brief, tmp_path / "killed", lambda brief: Fleet(brief, cluster), kill_one)
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    try:
+        done = run_audit(brief, tmp_path / "killed", lambda brief: Fleet(brief, cluster))
+    finally:
+        over.set()
+        killer.join()
     assert killed and done.frames == count
     assert dataset(tmp_path / "killed") == dataset(tmp_path / "here")
 

@@ -32,6 +32,7 @@ class Fleet:
         try:
             ray.init(address=address, log_to_driver=False, configure_logging=False, include_dashboard=False, logging_level="ERROR")
         except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+            ray.shutdown()  # half a connection would spoil the next one
             raise AuditError(f"--cluster {address}: no cluster answers ({' '.join(str(error).split())[:200]})") from None
         cores = int(ray.cluster_resources().get("CPU", 0))
         if cores < 1:
