@@ -30,6 +30,7 @@ setup: .venv/.ready  ## .venv with locked versions, libdmtx, the simulated camer
 run: setup  ## the demonstration line: simulated camera, Modbus PLC, 30 s at 10 packs/s
 	@$(BIN)/vision run --seconds 30
 
+# Two processes: much of the suite waits for real processes and their deadlines (7 min instead of 15).
 test: setup lint  ## the whole suite
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 

@@ -14,12 +14,7 @@ def layout_config(section: Section) -> Layout:
     if section.has("places"):
         section.refuse(_GRID, "the places are given one by one")
         given = section.value("places", _PLACES, [])
-        if not isinstance(given, list) or not all(
-            isinstance(place, list)
-            and len(place) == 2
-            and all(isinstance(v, int | float) and not isinstance(v, bool) for v in place)
-            for place in given
-        ):
+        if not isinstance(given, list) or not all(map(_is_place, given)):
             raise section.wrong("places", _PLACES)
         places = tuple((float(x), float(y)) for x, y in given)
     else:
