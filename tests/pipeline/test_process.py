@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import random
 import signal
+import sys
+from types import ModuleType
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,6 +108,18 @@ def test_a_child_answers_and_leaves() -> None:
     assert child.channel.closed
     assert child.how_it_ended() == "left with exit code 0"
     child.close()
+
+
+@pytest.mark.parametrize("file", [None, "program.py"], ids=["a program without a file", "a program"])
+def test_a_child_leaves_the_main_module_as_it_was(file: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    main = ModuleType("__main__")
+    if file:
+        main.__file__ = file
+    before = dict(vars(main))
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    child = Child("echo", 0, echo, ("hello",), None)
+    child.close()
+    assert vars(main) == before
 
 
 def test_a_killed_child_is_seen_and_named() -> None:

@@ -244,6 +244,7 @@ def _no_main_module() -> Iterator[None]:
     try:
         yield
     finally:
+        del main.__file__, main.__spec__  # a program may have none (interactive, started by execnet), and others look with hasattr
         for name, value in saved.items():
             setattr(main, name, value)
 
