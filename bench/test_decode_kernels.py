@@ -91,6 +91,7 @@ ROWS: dict[str, Any] = {
         FRAME,
         PLACE,
         PATCH,
+        0.09,
         0.0,
         SHAPES.counts,
         SHAPES.table,

@@ -16,9 +16,6 @@ from kernels.sampling import turn_upright
 LINES = 16
 """Lines kept per direction of a patch."""
 
-STEEPEST = 0.09
-"""Largest slope of a solid side against the axes of its patch: perspective, shear and the error of the region's angle."""
-
 EDGE_PRICE = 0.42
 """Consistency below which a strip speaks against a solid side."""
 
@@ -252,14 +249,14 @@ def rank_turns(
 
 
 @helper
-def _lines(strips: Any, mean: Any, length: Any, out: Any) -> Any:
+def _lines(strips: Any, mean: Any, length: Any, steepest: Any, out: Any) -> Any:
     """The best nearly vertical lines of the strips of a patch, as from `pick_lines`; how many."""
     edges = np.empty(strips.shape, np.float32)
     consistency(strips, 0.5 * mean + 0.5, edges)
     # Neighbouring slopes part by two columns between the ends of the patch.
-    slopes = 2 * int(np.ceil(STEEPEST * length / 2)) + 1
+    slopes = 2 * int(np.ceil(steepest * length / 2)) + 1
     runs = np.empty((2, 2, strips.shape[1]), np.float32)
-    straight_runs(edges, STEEPEST * STRIP, slopes, EDGE_PRICE, np.empty((4, strips.shape[1]), np.float32), runs)
+    straight_runs(edges, steepest * STRIP, slopes, EDGE_PRICE, np.empty((4, strips.shape[1]), np.float32), runs)
     return pick_lines(strips, edges, runs, EDGE_PRICE, LINES, 0.6, out)
 
 
@@ -282,6 +279,7 @@ def _take_best(rows: Any, count: Any, polarity: Any) -> Any:
         array(f64, 1),
         array(f32, 2),
         f64,
+        f64,
         array(i32, 1),
         array(f32, 4),
         array(i32, 2),
@@ -300,6 +298,7 @@ def find_finders(
     level: Any,
     place: Any,
     patch: Any,
+    steepest: Any,
     polarity: Any,
     counts: Any,
     table: Any,
@@ -317,8 +316,8 @@ def find_finders(
 
     picture: (h, w) uint8, the frame. level: the level of its pyramid that is looked at. place: (5,) float64: x, y in the level of
     the patch's first pixel, the step along its rows (x, y), frame pixels per level pixel. patch: (rows, columns) float32
-    scratch, its shape says how large the rectangle is. polarity: +1 dark finders, -1 light ones, 0 both. counts, table: as for
-    `side_waves`. shapes, least_dashed, least: as for `rank_turns`. enough: score with which no further outline is looked at.
+    scratch, its shape says how large the rectangle is. steepest: largest slope of a solid side against the axes of the patch.
+    polarity: +1 dark finders, -1 light ones, 0 both. counts, table: as for `side_waves`. shapes, least_dashed, least: as for `rank_turns`. enough: score with which no further outline is looked at.
     outlines: how many are looked at, at most. short, long: lengths of the sides of those wanted, in frame pixels; 0 = any.
     finders: (most, 12) float64 out, as from there. corners: (most, 7) float64 out: +1 dark or -1 light, then x, y in the frame of
     the corner of the L, the end of its level side and that of its upright side.
@@ -329,9 +328,9 @@ def find_finders(
     turn_upright(level, x0, y0, right_x, right_y, -right_y, right_x, patch)
     upright, flat = np.empty((LINES, 6)), np.empty((LINES, 6))
     strips = np.empty((rows // STRIP, columns), np.float32)
-    uprights = _lines(strips, strip_edges(patch, strips), rows, upright)
+    uprights = _lines(strips, strip_edges(patch, strips), rows, steepest, upright)
     strips = np.empty((columns // STRIP, rows), np.float32)
-    flats = _lines(strips, strip_edges_down(patch, strips), columns, flat)
+    flats = _lines(strips, strip_edges_down(patch, strips), columns, steepest, flat)
     pixel = hypot(right_x, right_y) * scale
     # From patch to frame.
     x0, y0 = x0 * scale + 0.5 * (scale - 1.0), y0 * scale + 0.5 * (scale - 1.0)

@@ -78,6 +78,7 @@ def test_find_finders_in_a_patch_around_a_symbol(name: str) -> None:
         picture,
         np.array((0.0, 0.0, 1.0, 0.0, 1.0)),
         np.empty((rows, columns), np.float32),
+        0.09,
         0.0,
         EVERY.counts,
         EVERY.table,

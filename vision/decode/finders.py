@@ -28,6 +28,10 @@ PATCH_NARROW = 80
 FINDERS = 5
 """Finders of a region whose dashed sides are looked at closely."""
 
+STEEPEST, ASLANT = 0.09, 0.25
+"""Largest slope of a solid side against the axes of its region, for perspective, shear and the error of the region's angle: at a
+glance and in a closer look."""
+
 ANY_SIDES = (0.0, 0.0)
 """Stands for a short and a long side where nothing is known of a symbol's size."""
 
@@ -112,11 +116,12 @@ def finders_of(
     outlines: int,
     work: Workspace,
     sides: tuple[float, float] = ANY_SIDES,
+    steepest: float = STEEPEST,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The likeliest finders of a region and its likeliest pairs of solid sides, as from `find_finders`.
 
     side: of the square patch that it is looked at in, at most, in patch pixels. outlines: as of `find_finders`. sides: short
-    and long side of the symbols wanted, in frame pixels.
+    and long side of the symbols wanted, in frame pixels. steepest: largest slope of a side against the region's axes.
     """
     short, long = sides
     k, step, columns, rows = patch_of(levels, region, side)
@@ -133,6 +138,7 @@ def finders_of(
         levels[k],
         place,
         patch,
+        steepest,
         polarity,
         shapes.counts,
         shapes.table,

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from vision.decode.finders import (
     ANY_SIDES,
+    ASLANT,
     PAIRS,
     PATCH_MAX,
     Candidate,
@@ -265,7 +266,7 @@ def _look_into(
     found: list[Candidate] = []
     tried: set[bytes] = set()
     for enough in (math.inf,) if failed else (FINDER_SURE, math.inf):
-        finders, corners = finders_of(levels, region, search, shapes, enough, PATCH_MAX, OUTLINES, work)
+        finders, corners = finders_of(levels, region, search, shapes, enough, PATCH_MAX, OUTLINES, work, steepest=ASLANT)
         taken_before, deceived = len(taken), False
         for row in finders:
             if row.tobytes() in tried:
