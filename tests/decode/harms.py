@@ -126,6 +126,30 @@ def _cylinder(bits: npt.NDArray[np.uint8], pose: Pose, rng: np.random.Generator)
     return ink_of(bits), bowed
 
 
+def _ampoule(bits: npt.NDArray[np.uint8], pose: Pose, rng: np.random.Generator) -> tuple[Array, Pose]:
+    """A cylinder hardly wider than the symbol: at its sides, modules are seen at half to three fourths of their width."""
+    bowed = replace(pose, radius=rng.uniform(0.52, 0.75), tilt_deg=rng.uniform(0, 30), tilt_axis_deg=rng.uniform(-20, 20))
+    return ink_of(bits), bowed
+
+
+def _pitch(bits: npt.NDArray[np.uint8], pose: Pose, rng: np.random.Generator) -> tuple[Array, Pose]:
+    """The carton was not as fast as the printer took it to be: its speed swung, or from some column on it was another."""
+    ink = ink_of(bits)
+    count = ink.shape[1]
+    at = (np.arange(count) + 0.5) / count
+    if rng.random() < 0.5:
+        speed = 1 + rng.uniform(0.2, 0.35) * np.sin(2 * np.pi * (rng.uniform(0.8, 1.6) * at + rng.random()))
+    else:
+        speed = np.where(at < rng.uniform(0.35, 0.65), 1.0, rng.choice((1 / 1.3, 1.3)))
+    place = np.concatenate(([0.0], np.cumsum(1 / speed)))
+    place *= count / place[-1]
+    came = np.interp(np.arange(count) + 0.5, place, np.arange(count + 1)) - 0.5  # the column of the print seen at each column
+    rows = np.arange(ink.shape[0], dtype=np.float32)
+    x, y = np.meshgrid(came.astype(np.float32), rows)
+    slipped = np.asarray(cv2.remap(ink.astype(np.float32), x, y, cv2.INTER_LINEAR), np.float64)
+    return slipped, pose
+
+
 def _dots(bits: npt.NDArray[np.uint8], pose: Pose, rng: np.random.Generator) -> tuple[Array, Pose]:
     return ink_of(bits, dot=rng.uniform(0.65, 0.75)), pose
 
@@ -205,6 +229,8 @@ HARMS: dict[str, Change] = {
     "pale": _pale,
     "uneven": _uneven,
     "small": _small,
+    "ampoule": _ampoule,
+    "pitch": _pitch,
 }
 
 

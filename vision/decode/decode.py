@@ -17,9 +17,11 @@ from vision.decode.placement import placement
 from vision.decode.regions import Taken, quads_of
 from vision.decode.sample import judged, module_greys
 from vision.decode.search import Effort, Search, Workspace
+from vision.decode.slanted import shapes
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.decode.trials import Trials
-from vision.decode.views import View, plain, rescues
+from vision.decode.uneven import fit_uneven
+from vision.decode.views import ENLARGED_MOST, PATCH_EFFORT, View, plain, rescues
 from vision.types import CodewordCounts, Failure, Modules, Pixels, Reading, Symbol
 
 SHARPEN = (0.0, 0.12, 0.25)
@@ -43,6 +45,13 @@ plate, a grille, a weave) whose every row looks like dashes. Data have 0.5 and 0
 
 LARGE = 1_000_000
 """Pixels of a picture from which it is taken for a camera's frame."""
+
+UNEVEN_MOST = 12
+"""Four-sided shapes of a picture in which rows and columns of uneven pitch are sought: those that promise most."""
+
+UNEVEN_BITS = 30.0
+"""What the check codewords must give alone there. The tracks fit a grid that was made from them: they say half of what they say of
+a regular one, and there are up to 2**9 tries more in a picture."""
 
 Found = tuple[Symbol, Modules, Reading | None]
 
@@ -79,6 +88,8 @@ def decode(pixels: Pixels, search: Search, work: Workspace, trials: Trials | Non
             if view.place is not None and overlapping(quads_of([view.place]), read):
                 continue
             found = _searched(view, search, work, found, trials)
+        if not _enough(found, search, picture.size) and picture.size <= ENLARGED_MOST:
+            found = _unevenly(first, found, search, work, trials)
     if search.second_opinion_ms > 0 and _read_count(found) < (search.symbol_count or 1):
         found = _asked(first, found, search, work, trials)
     return _reading_order(found)
@@ -150,6 +161,30 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
     return read
 
 
+def _unevenly(view: View, found: list[Found], search: Search, work: Workspace, trials: Trials) -> list[Found]:
+    """The findings and what is read where pitch or sides are uneven: the grid made from the finder's own sides and tracks."""
+    read = [entry for entry in found if entry[2] is not None]
+    for quad in shapes(view.pixels)[:UNEVEN_MOST]:
+        if overlapping(quads_of([view.to_picture(quad)]), quads_of([symbol.corners for symbol, _, _ in read])):
+            continue
+        symbol = fit_uneven(view.pixels, quad, search.polarity, work)
+        if symbol is None:
+            continue
+        rows, columns = symbol.rows, symbol.columns
+        if search.sizes is not None and (rows, columns) not in search.sizes and (columns, rows) not in search.sizes:
+            continue
+        attempt = _read_on(view.pixels, symbol, work, Effort(PATCH_EFFORT), False)
+        reading = attempt.found[2] if attempt.found else None
+        if attempt.found is None or reading is None or reading.evidence_bits < UNEVEN_BITS:
+            failure = Failure.NOT_SURE if attempt.found else attempt.failure
+            trials.failed.append((view, Candidate(quad, columns, rows, symbol.inverted, 0.0), symbol, failure))
+            continue
+        read.append((view.in_picture(attempt.found[0]), attempt.found[1], replace(reading, rescue="uneven")))
+        if search.symbol_count is not None and len(read) >= search.symbol_count:
+            break
+    return read + [entry for entry in found if entry[2] is None and not _twice(entry[0], read)]
+
+
 def _asked(view: View, found: list[Found], search: Search, work: Workspace, trials: Trials) -> list[Found]:
     """The findings with what libdmtx can add: places where our own sampling then passes error correction."""
     read = [entry for entry in found if entry[2] is not None]
@@ -173,8 +208,11 @@ def _asked(view: View, found: list[Found], search: Search, work: Workspace, tria
 def _attempt(picture: Pixels, candidate: Candidate, work: Workspace, effort: Effort, first: bool) -> Attempt:
     """Tries to read a candidate; first: in the picture as it is, by our own search."""
     symbol = fit_grid(picture, candidate, work)
-    if symbol is None:
-        return Attempt()
+    return Attempt() if symbol is None else _read_on(picture, symbol, work, effort, first)
+
+
+def _read_on(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort, first: bool) -> Attempt:
+    """Tries to read the modules of a symbol's grid, as un-mirrored and as mirrored."""
     greys = module_greys(picture, symbol, work)
     # As it is, and mirrored: rows and columns exchanged, which is made only where it comes to it.
     turns = [mirrored for mirrored in (False, True) if size_of(*_shape(symbol, mirrored)) is not None]

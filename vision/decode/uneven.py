@@ -1,0 +1,305 @@
+"""Symbols whose rows and columns are of uneven pitch, or bowed: the grid is taken from the finder itself.
+
+A print of changing speed, a slipped encoder, a bottle or an ampoule: the sides are curves, and the clock tracks say where each row
+and column begins. Nothing regular is assumed but that a clock track alternates. From four rough corners of a blot to a grid of
+module corners; whether it is a symbol is decided where its modules are read.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from kernels.edges import grid_edges
+from kernels.grid_fit import bend_grid, least_difference
+from vision.decode.search import Workspace
+from vision.decode.symbol_sizes import size_of
+from vision.types import Pixels, Symbol
+
+SIDE, MARGIN = 224, 40
+"""Side of the patch in which four rough corners are a square, and what is seen around it, in patch pixels."""
+
+EDGE = SIDE + 2 * MARGIN
+SMOOTH = 1.0
+"""Standard deviation of the smoothing of a patch, in its pixels."""
+
+REACH = 40
+"""Patch pixels inside of the rough side to which its edge is sought."""
+
+BOWS = np.linspace(-28.0, 28.0, 15)
+"""How far the middle of a side may lie to the right (inside) of the line between its ends, in patch pixels: 1/8 of the side."""
+
+SLOPES = np.linspace(-12.0, 12.0, 5)
+"""How far a side may be turned about its middle, at its ends, in patch pixels."""
+
+CURVES = np.array([(slope, bow) for bow in BOWS for slope in SLOPES])
+
+UNLIKE = 0.01
+"""What a pixel of bow more or less than the opposite side's, or of slope, costs a dashed side of its share."""
+
+OUT = 44
+"""Patch pixels that a curve may leave what is looked at; more than the largest bow and slope together."""
+
+PLACES = 32
+"""Places of a side where its edge is sought at first."""
+
+NEAR = 4
+"""Patch pixels about a curve in which its edge is measured."""
+
+SOLID, DASHED = 0.7, 0.3
+"""Share of a solid and of a dashed side at least that shows an edge."""
+
+RIM, BAND = 16, 40
+"""Pixels that are seen outside and inside of a dashed side once it is straight."""
+
+END_APART = 0.25
+"""Logarithm of the ratio by which the last module of a track may be longer or shorter than those before it foretell."""
+
+FIRST_MODULE = 9.0
+"""Length of the last module of a track before it is known, in patch pixels: as in 24x24."""
+
+SWING = 0.3
+"""Share of a track's swing of grey (5 to 95 % quantile) that each of its modules must show against its neighbours."""
+
+RUNS_APART = 2.4
+"""Ratio of the lengths of neighbouring modules of a track above which it is none."""
+
+Floats = npt.NDArray[np.float64]
+Singles = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Side:
+    """One side of a patch as a curve, seen with the side at the left: polynomial of how far it lies to the right of where it is
+    straight, in pixels, over -1 to 1 from top to bottom; share: of it that shows an edge; knee: fall of grey that is one.
+    """
+
+    curve: Floats
+    share: float
+    knee: float
+
+
+def fit_uneven(picture: Pixels, quad: Floats, polarity: str, work: Workspace) -> Symbol | None:
+    """The symbol within four rough corners (4, 2), in order around, as un-mirrored; None where no finder is seen.
+
+    picture: (height, width) uint8, C-contiguous. polarity: as of `Search`; of both, the one with the more solid sides is
+    tried first.
+    """
+    ahead, behind = quad[2] - quad[0], quad[3] - quad[1]
+    clockwise = quad if ahead[0] * behind[1] - ahead[1] * behind[0] > 0 else quad[::-1]  # y points down
+    patch, _ = _patch(picture, clockwise)
+    tried = []
+    for inverted in {"dark": (False,), "light": (True,)}.get(polarity, (False, True)):
+        shares = [side.share for side in _sides(255 - patch if inverted else patch)]
+        # Sides left, bottom, right, top: which two that follow each other are the solid ones.
+        turn = max(range(4), key=lambda k: min(shares[k], shares[(k + 1) % 4]))
+        if min(shares) >= DASHED and min(shares[turn], shares[(turn + 1) % 4]) >= SOLID:
+            tried.append((min(shares[turn], shares[(turn + 1) % 4]), inverted, turn))
+    for _, inverted, turn in sorted(tried, key=lambda entry: -entry[0]):
+        patch, matrix = _patch(picture, np.roll(clockwise, turn, axis=0))
+        symbol = _gridded(picture, 255 - patch if inverted else patch, matrix, inverted, work)
+        if symbol is not None:
+            return symbol
+    return None
+
+
+def _patch(picture: Pixels, quad: Floats) -> tuple[Singles, Floats]:
+    """A quad (4, 2) of a picture, clockwise from what is to be the upper left, as a square with a margin; and the map back."""
+    low, high = MARGIN - 0.5, MARGIN + SIDE - 0.5
+    square = np.array(((low, low), (high, low), (high, high), (low, high)), np.float32)
+    matrix = np.asarray(cv2.getPerspectiveTransform(square, quad.astype(np.float32)), np.float64)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    patch = cv2.warpPerspective(picture, matrix, (EDGE, EDGE), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.GaussianBlur(patch.astype(np.float32), (0, 0), SMOOTH), np.float32), matrix
+
+
+def _sides(patch: Singles) -> list[Side]:
+    """The left, bottom, right and upper side of a patch, each seen with it turned to the left."""
+    return [_side(np.rot90(patch, -turn)) for turn in range(4)]
+
+
+def _side(patch: Singles, bow: float | None = None) -> Side:
+    """The curve along which a patch gets darker from the left to the right, near its left margin; bow: it has about this one."""
+    wide = MARGIN + REACH
+    t = (np.arange(PLACES) + 0.5) / PLACES * 2 - 1
+    rows = np.rint(MARGIN + (t + 1) / 2 * SIDE - 0.5).astype(int)
+    fall = patch[rows, : wide - 2] - patch[rows, 2:wide]  # at column x + 1
+    knee = max(0.25 * float(np.percentile(fall, 97)), 4.0)
+    votes = np.clip(fall / knee, 0.0, 1.0)
+    padded = np.pad(votes, ((0, 0), (OUT, OUT))).ravel()
+    width = votes.shape[1] + 2 * OUT
+    total = padded[_paths(width, votes.shape[1])].mean(axis=1)  # (curves, columns)
+    likely = total if bow is None else total - UNLIKE * np.abs(CURVES - (0.0, bow)).sum(axis=1)[:, None]
+    index, at = divmod(int(likely.argmax()), votes.shape[1])
+    slope, inward = CURVES[index]
+    curve = np.array((at + 1.0 - (MARGIN - 0.5) + inward, slope, -inward))
+    return Side(curve, float(total[index, at]), knee)
+
+
+@functools.cache
+def _paths(width: int, columns: int) -> npt.NDArray[np.int64]:
+    """Where in a raveled (PLACES, width) array each of CURVES runs through each column: (curves, PLACES, columns)."""
+    t = (np.arange(PLACES) + 0.5) / PLACES * 2 - 1
+    shift = np.rint([bow * (1 - t * t) + slope * t for slope, bow in CURVES]).astype(np.int64)
+    return np.arange(PLACES)[None, :, None] * width + shift[:, :, None] + OUT + np.arange(columns)
+
+
+def _measured(patch: Singles, side: Side) -> Floats:
+    """The curve of a side drawn to the edges near it, along all of the side."""
+    t = (np.arange(0, SIDE, 2) + 0.5) / SIDE * 2 - 1
+    rows = np.arange(0, SIDE, 2)[:, None] + MARGIN
+    powers = np.stack((np.ones(t.size), t, t * t), axis=1)
+    curve = side.curve
+    for near in (NEAR, NEAR, NEAR // 2):
+        at = np.rint(powers @ curve + MARGIN - 0.5).astype(int)[:, None] + np.arange(-near, near + 1)
+        np.clip(at, 1, EDGE - 2, out=at)
+        fall = np.maximum(patch[rows, at - 1] - patch[rows, at + 1], 0.0)
+        strong = fall.max(axis=1) > side.knee
+        if strong.sum() < t.size * DASHED / 2:
+            break
+        places = (fall * at).sum(axis=1)[strong] / fall.sum(axis=1)[strong] - (MARGIN - 0.5)
+        known = powers[strong]
+        curve = np.linalg.solve(known.T @ known + 1e-6 * np.eye(3), known.T @ places)
+    return curve
+
+
+def _gridded(picture: Pixels, patch: Singles, matrix: Floats, inverted: bool, work: Workspace) -> Symbol | None:
+    """The grid of a patch whose L is at the left and below, dark; None where its tracks do not alternate as a symbol's do."""
+    turned = [np.rot90(patch, -turn) for turn in range(4)]
+    solid = [_side(turned[0]), _side(turned[1])]
+    # A dashed side is bowed about as the solid one against it; by its edges alone, data within may show a likelier curve.
+    sides = [*solid, _side(turned[2], float(solid[0].curve[2])), _side(turned[3], float(solid[1].curve[2]))]
+    bowed = _bowed([_measured(seen, side) for seen, side in zip(turned, sides, strict=True)])
+    along, inward = np.meshgrid((np.arange(SIDE) + 0.5) / SIDE, (np.arange(RIM + BAND) + 0.5 - RIM) / SIDE)
+    # Both tracks from their dark ends: the upper one, and that at the right as if it lay above.
+    tracks = []
+    for places in (bowed(along, inward), bowed(1 - inward, 1 - along)):
+        x, y = places.astype(np.float32).transpose(2, 0, 1)
+        tracks.append(np.asarray(cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32))
+    last = [(SIDE - FIRST_MODULE, float(SIDE))] * 2
+    edges = [np.zeros(0), np.zeros(0)]
+    for _ in range(3):
+        for k in range(2):
+            # The track is as deep as the last module of the other one is long.
+            begin, end = (RIM + SIDE - place for place in last[1 - k][::-1])
+            first = max(int(begin + 0.3 * (end - begin)), 0)
+            found = _track(tracks[k][first : max(int(begin + 0.7 * (end - begin)), first + 1)].mean(axis=0))
+            if found is None:
+                return None
+            edges[k], last[k] = found, (float(found[-2]), float(found[-1]))
+    across, up = edges
+    if size_of(up.size - 1, across.size - 1) is None:
+        return None
+    u, v = np.meshgrid(across / SIDE, 1 - up[::-1] / SIDE)
+    corners = cv2.perspectiveTransform(bowed(u, v).reshape(1, -1, 2), matrix).reshape(up.size, across.size, 2)
+    return Symbol(_bent(picture, np.ascontiguousarray(corners, np.float64), work), inverted)
+
+
+def _bowed(sides: list[Floats]) -> Callable[[Floats, Floats], Floats]:
+    """The map from the unit square, (u, v) from the upper left, into a patch between its four curved sides (Coons)."""
+    left, bottom, right, top = sides
+    low, high = MARGIN - 0.5, MARGIN + SIDE - 0.5
+
+    def to_t(place: Floats) -> Floats:
+        return (place - low) / SIDE * 2 - 1
+
+    def at(curve: Floats, t: Floats) -> Floats:
+        return np.asarray(curve[0] + t * (curve[1] + t * curve[2]))
+
+    # Each seen turned to the left: the left side from top to bottom, the lower one from left to right, the others against these.
+    def left_x(y: Floats) -> Floats:
+        return low + at(left, to_t(y))
+
+    def bottom_y(x: Floats) -> Floats:
+        return high - at(bottom, to_t(x))
+
+    def right_x(y: Floats) -> Floats:
+        return high - at(right, -to_t(y))
+
+    def top_y(x: Floats) -> Floats:
+        return low + at(top, -to_t(x))
+
+    corners = []
+    for side_x, side_y, x, y in (
+        (left_x, top_y, low, low),
+        (right_x, top_y, high, low),
+        (right_x, bottom_y, high, high),
+        (left_x, bottom_y, low, high),
+    ):
+        corner = np.array((x, y))
+        for _ in range(8):
+            corner = np.array((side_x(corner[1]), side_y(corner[0])))
+        corners.append(corner)
+    upper_left, upper_right, lower_right, lower_left = corners
+
+    def place(u: Floats, v: Floats) -> Floats:
+        top_x = upper_left[0] + u * (upper_right[0] - upper_left[0])
+        bottom_x = lower_left[0] + u * (lower_right[0] - lower_left[0])
+        left_y = upper_left[1] + v * (lower_left[1] - upper_left[1])
+        right_y = upper_right[1] + v * (lower_right[1] - upper_right[1])
+        upper, lower = np.stack((top_x, top_y(top_x)), axis=-1), np.stack((bottom_x, bottom_y(bottom_x)), axis=-1)
+        before, after = np.stack((left_x(left_y), left_y), axis=-1), np.stack((right_x(right_y), right_y), axis=-1)
+        u, v = u[..., None], v[..., None]
+        straight = (1 - v) * ((1 - u) * upper_left + u * upper_right) + v * ((1 - u) * lower_left + u * lower_right)
+        return np.asarray((1 - v) * upper + v * lower + (1 - u) * before + u * after - straight)
+
+    return place
+
+
+def _track(profile: Singles) -> Floats | None:
+    """Where the modules of a clock track begin and end: from its dark end to its light one; None where it does not alternate.
+
+    profile: (SIDE,) its greys. The ends are those of the profile; what printed dots have grown is taken out.
+    """
+    low, high = np.percentile(profile, (5, 95))
+    least = SWING * float(high - low)
+    turns: list[int] = []  # the darkest and the lightest places, by turns
+    best, sign = 0, 1.0
+    for place in range(profile.size):
+        change = sign * float(profile[place] - profile[best])
+        if change < 0:
+            best = place
+        elif change > least:
+            turns.append(best)
+            best, sign = place, -sign
+    turns.append(best)
+    if len(turns) % 2 or len(turns) < 8:
+        return None
+    edges = [0.0]
+    for before, after in itertools.pairwise(turns):
+        level = 0.5 * float(profile[before] + profile[after])
+        there = (profile[before : after + 1] - level) * np.sign(profile[after] - level)
+        k = int((there >= 0).argmax())
+        edges.append(before + k - float(there[k] / (there[k] - there[k - 1])) + 0.5)
+    edges.append(float(profile.size))
+    places = np.array(edges)
+    # The inner edges stand to either side of where they should, by turns.
+    middle = (places[:-2] + places[2:]) / 2 - places[1:-1]
+    growth = float(np.median(middle * (1 - 2 * (np.arange(middle.size) % 2)))) / 2
+    places[1:-1] += growth * (1 - 2 * (np.arange(middle.size) % 2))
+    lengths = np.diff(places)
+    # The far end is less sure than the edges within: half of it is light.
+    length = min(max(2 * lengths[-2] - lengths[-3], lengths[-2] / 2), 2 * lengths[-2])
+    if abs(np.log(max(lengths[-1], 0.1) / length)) > END_APART:
+        places[-1] = places[-2] + length
+        lengths[-1] = length
+    if lengths.min() <= 1 or (np.abs(np.log(lengths[1:] / lengths[:-1])) > np.log(RUNS_APART)).any():
+        return None
+    return places
+
+
+def _bent(picture: Pixels, grid: Floats, work: Workspace) -> Floats:
+    """A grid drawn to the printed edges near it."""
+    rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
+    across = work.array("across", (2, rows, columns + 1), np.float32)
+    down = work.array("down", (2, rows + 1, columns), np.float32)
+    grid_edges(picture, grid, least_difference(picture, grid), across, down)
+    bent = np.empty(grid.shape)
+    bend_grid(grid, across, down, np.zeros(10), work.array("bend", (6, rows + 1, columns + 1), np.float64), bent)
+    return bent
