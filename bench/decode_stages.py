@@ -58,9 +58,9 @@ def timed() -> Iterator[Times]:
     before = [(module, name, getattr(module, name)) for module, name, _ in STAGES]
 
     def clocked(function: Callable[..., Any], stage: str | Callable[..., str]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
+        def run(*arguments: Any, **named: Any) -> Any:
             start = time.thread_time()
-            result = function(*arguments)
+            result = function(*arguments, **named)
             times[stage if isinstance(stage, str) else stage(*arguments)] += time.thread_time() - start
             return result
 

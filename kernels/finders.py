@@ -326,7 +326,7 @@ def find_finders(
     rows, columns = patch.shape
     x0, y0, right_x, right_y, scale = place[0], place[1], place[2], place[3], place[4]
     turn_upright(level, x0, y0, right_x, right_y, -right_y, right_x, patch)
-    upright, flat = np.empty((LINES, 6)), np.empty((LINES, 6))
+    upright, flat = np.empty((LINES, 7)), np.empty((LINES, 7))
     strips = np.empty((rows // STRIP, columns), np.float32)
     uprights = _lines(strips, strip_edges(patch, strips), rows, steepest, upright)
     strips = np.empty((columns // STRIP, rows), np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import exp, log, sqrt
 from typing import Any
 
 import numpy as np
@@ -149,9 +150,9 @@ def pick_lines(strips: Any, edges: Any, runs: Any, price: Any, most: Any, least:
     """The best lines of `straight_runs`, each alone in its neighbourhood and fitted to sub-pixel edge places.
 
     strips: (strips, columns) float32 slopes from `strip_edges`. edges, price: as given to `straight_runs`. runs: (2, 2,
-    columns) as from there; scores taken are set to 0. most: how many lines; least: lowest score. out: (most, 6) float64: sign
-    (+1 brighter to the right), score, x at row 0,
-    dx per row, first row, last row, in patch pixels. Returns how many.
+    columns) as from there; scores taken are set to 0. most: how many lines; least: lowest score. out: (most, 7) float64: sign
+    (+1 brighter to the right), score, x at row 0, dx per row, first row, last row, in patch pixels, and the logarithm of its mean
+    slope of grey. Returns how many.
     """
     columns = runs.shape[2]
     middle = 0.5 * (strips.shape[0] - 1)
@@ -200,6 +201,7 @@ def pick_lines(strips: Any, edges: Any, runs: Any, price: Any, most: Any, least:
         out[count, 2] = start - fit / STRIP * 0.5 * (STRIP - 1)
         out[count, 4] = first * STRIP
         out[count, 5] = (last + 1) * STRIP - 1
+        out[count, 6] = log(w / (last - first + 1) + 0.1)
         count += 1
         for x in range(max(0, at - 3), min(columns, at + 4)):
             runs[which, 0, x] = 0
@@ -263,6 +265,25 @@ def _side(first: Any, last: Any, start: Any, end: Any) -> Any:
     covered = max(0.0, min(last, end) - max(first, start)) / length
     beyond = (max(0.0, start - first) + max(0.0, last - end)) / length
     return covered - 0.25 * min(beyond, 1.0)
+
+
+DASHES = 0.7
+"""Logarithm of the ratio of the mean slopes of grey of a solid side and of a dashed one, half of which is of the outside's colour."""
+
+UNLIKE_PRICE = 1.2
+"""Logarithm of what it costs of an outline's score where its sides part from that, per unit of their standard deviation."""
+
+
+@helper
+def _unlike(left: Any, right: Any, top: Any, bottom: Any) -> Any:
+    """How far four sides, by the logarithms of their slopes of grey, are from two solid and two dashed ones that follow each other."""
+    least = 1e9
+    for dashed in range(4):
+        a, b = left + DASHES * (dashed & 1), right + DASHES * (1 - (dashed & 1))
+        c, d = top + DASHES * (dashed >> 1), bottom + DASHES * (1 - (dashed >> 1))
+        mean = 0.25 * (a + b + c + d)
+        least = min(least, (a - mean) ** 2 + (b - mean) ** 2 + (c - mean) ** 2 + (d - mean) ** 2)
+    return sqrt(0.25 * least)
 
 
 SIDES_WITHIN = 0.15
@@ -331,6 +352,9 @@ def quad_lines(
                         continue
                     # By the runs' own scores: coverage alone cannot tell the outline from a line of modules or of text.
                     score = left * upright[i, 1] + right * upright[j, 1] + top * level[k, 1] + bottom * level[m, 1]
+                    # A label's outline is as long and clear, but alike on all sides: of 20 rendered outlines the true one came
+                    # among the first five 10 times without this, 17 times with it.
+                    score *= exp(-UNLIKE_PRICE * _unlike(upright[i, 6], upright[j, 6], level[k, 6], level[m, 6]))
                     if count == out.shape[0]:
                         if score <= out[count - 1, 0]:
                             continue

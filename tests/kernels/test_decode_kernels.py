@@ -110,7 +110,7 @@ def lines_of(patch: np.ndarray) -> np.ndarray:
     consistency(strips, 3.0, edges)
     runs = np.empty((2, 2, patch.shape[1]), np.float32)
     straight_runs(edges, 0.5, 9, 0.4, np.empty((4, patch.shape[1]), np.float32), runs)
-    out = np.empty((4, 6))
+    out = np.empty((4, 7))
     return out[: pick_lines(strips, edges, runs, 0.4, 4, 0.5, out)]
 
 
@@ -123,12 +123,13 @@ def test_pick_lines_finds_an_edge_to_a_fraction_of_a_pixel() -> None:
         assert line[2] + line[3] * 48 == pytest.approx(start + slope * 48, abs=0.2)
         assert line[3] == pytest.approx(slope, abs=0.01)
         assert (line[4], line[5]) == (0, 95)
+        assert np.exp(line[6]) == pytest.approx(80, rel=0.15)  # right less left neighbour of an edge of 80 grey levels
 
 
 def test_pairs_and_quads_of_the_outline_of_a_dark_box() -> None:
-    # sign, score, x at row 0, slope, first row, last row; a box from (20, 30) to (80, 100)
-    upright = np.array(((-1, 5, 20, 0.0, 30, 100), (1, 5, 80, 0.0, 30, 100)), float)
-    level = np.array(((-1, 5, 30, 0.0, 20, 80), (1, 5, 100, 0.0, 20, 80)), float)
+    # sign, score, x at row 0, slope, first row, last row, logarithm of its edge; a box from (20, 30) to (80, 100)
+    upright = np.array(((-1, 5, 20, 0.0, 30, 100, 4.0), (1, 5, 80, 0.0, 30, 100, 3.3)), float)
+    level = np.array(((-1, 5, 30, 0.0, 20, 80, 3.3), (1, 5, 100, 0.0, 20, 80, 4.0)), float)
     pairs = np.empty((32, 8))
     count = pair_lines(upright, 2, level, 2, 14.0, 6.0, pairs)
     corners = {tuple(row[2:4]) for row in pairs[:count] if row[1] == 1}
@@ -138,10 +139,15 @@ def test_pairs_and_quads_of_the_outline_of_a_dark_box() -> None:
     assert quad_lines(upright, 2, level, 2, 14.0, -1.0, 0.0, 0.0, quads) == 0
     assert quad_lines(upright, 2, level, 2, 14.0, 1.0, 0.0, 0.0, quads) == 1
     assert quad_lines(upright, 2, level, 2, 14.0, 0.0, 0.0, 0.0, quads) == 1
-    assert quads[0].tolist() == [20, 1, 20, 30, 80, 30, 80, 100, 20, 100]
+    assert quads[0] == pytest.approx([20, 1, 20, 30, 80, 30, 80, 100, 20, 100])
     # It is 60 wide and 70 high: wanted sides may be 15 % off.
     for short, long, count in ((60.0, 70.0, 1), (54.0, 79.0, 1), (60.0, 60.0, 0), (72.0, 72.0, 0), (51.0, 70.0, 0)):
         assert quad_lines(upright, 2, level, 2, 14.0, 0.0, short, long, quads) == count
+    # Sides that are all alike, or solid opposite to solid, are less like a finder's.
+    for edges in ((4.0, 4.0, 4.0, 4.0), (4.0, 4.0, 3.3, 3.3), (3.3, 4.0, 4.0, 3.3), (3.5, 4.0, 3.8, 3.9)):
+        upright[:, 6], level[:, 6] = edges[:2], edges[2:]
+        assert quad_lines(upright, 2, level, 2, 14.0, 0.0, 0.0, 0.0, quads) == 1
+        assert quads[0, 0] == pytest.approx(20 * np.exp(-1.2 * slow.unlike_finder(*edges)))
 
 
 def test_comb_scores() -> None:

@@ -91,7 +91,7 @@ def test_a_line_begins_and_ends_where_its_edge_does() -> None:
     patch[40:120, 30:] = 60
     strips = np.empty((20, 60), np.float32)
     strip_edges(patch, strips)
-    edges, runs, lines = np.empty_like(strips), np.empty((2, 2, 60), np.float32), np.empty((3, 6))
+    edges, runs, lines = np.empty_like(strips), np.empty((2, 2, 60), np.float32), np.empty((3, 7))
     consistency(strips, 3.0, edges)
     straight_runs(edges, 0.4, 9, 0.4, np.empty((4, 60), np.float32), runs)
     assert pick_lines(strips, edges, runs, 0.4, 3, 0.5, lines) >= 1

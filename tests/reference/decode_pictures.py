@@ -135,3 +135,15 @@ def side_waves(picture: npt.NDArray[np.uint8], outline: Array, counts: list[int]
                 quadrature = share * sum((mean - grey) * math.cos(turn) for grey, turn in zip(greys, turns, strict=True))
                 out[side, counts.index(count)] = (in_phase, quadrature, mean, deviation)
     return out
+
+
+def unlike_finder(left: float, right: float, top: float, bottom: float) -> float:
+    """Standard deviation of four sides' log slopes of grey, 0.7 added to two that follow each other and are dashed; the least."""
+    arrangements = []
+    for dashed_upright in (0, 1):
+        for dashed_level in (0, 1):
+            uprights, levels = [left, right], [top, bottom]
+            uprights[dashed_upright] += 0.7
+            levels[dashed_level] += 0.7
+            arrangements.append(float(np.std(uprights + levels)))
+    return min(arrangements)
