@@ -317,8 +317,9 @@ def find_finders(
     picture: (h, w) uint8, the frame. level: the level of its pyramid that is looked at. place: (5,) float64: x, y in the level of
     the patch's first pixel, the step along its rows (x, y), frame pixels per level pixel. patch: (rows, columns) float32
     scratch, its shape says how large the rectangle is. steepest: largest slope of a solid side against the axes of the patch.
-    polarity: +1 dark finders, -1 light ones, 0 both. counts, table: as for `side_waves`. shapes, least_dashed, least: as for `rank_turns`. enough: score with which no further outline is looked at.
-    outlines: how many are looked at, at most. short, long: lengths of the sides of those wanted, in frame pixels; 0 = any.
+    polarity: +1 dark finders, -1 light ones, 0 both. counts, table: as for `side_waves`. shapes, least_dashed,
+    least: as for `rank_turns`. enough: score with which no further outline is looked at. outlines: how many are, at most.
+    short, long: lengths of the sides of those wanted, in frame pixels; 0 = any.
     finders: (most, 12) float64 out, as from there. corners: (most, 7) float64 out: +1 dark or -1 light, then x, y in the frame of
     the corner of the L, the end of its level side and that of its upright side.
     Returns how many finders and corners.

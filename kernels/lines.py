@@ -268,7 +268,7 @@ def _side(first: Any, last: Any, start: Any, end: Any) -> Any:
 
 
 DASHES = 0.7
-"""Logarithm of the ratio of the mean slopes of grey of a solid side and of a dashed one, half of which is of the outside's colour."""
+"""Logarithm of the ratio of the mean slopes of grey of a solid side and of a dashed one, of which half has no edge."""
 
 UNLIKE_PRICE = 1.2
 """Logarithm of what it costs of an outline's score where its sides part from that, per unit of their standard deviation."""
@@ -276,7 +276,7 @@ UNLIKE_PRICE = 1.2
 
 @helper
 def _unlike(left: Any, right: Any, top: Any, bottom: Any) -> Any:
-    """How far four sides, by the logarithms of their slopes of grey, are from two solid and two dashed ones that follow each other."""
+    """How far four sides' slopes of grey (logarithms) are from those of two solid and two dashed sides that follow each other."""
     least = 1e9
     for dashed in range(4):
         a, b = left + DASHES * (dashed & 1), right + DASHES * (1 - (dashed & 1))

@@ -46,7 +46,7 @@ COARSE_PRICE, REGION_PRICE, CANDIDATE_PRICE, GUESS_PRICE = 2, 4, 6, 12
 LEVEL_PIXELS = 65536
 """Pixels of a pyramid level that are searched for regions for one work unit."""
 
-STAGES = (((1, 0.45), (2, 0.3)), ((0, 0.2), (3, 0.05)))
+STAGES = (((1, 0.5), (2, 0.25)), ((0, 0.2), (3, 0.05)))
 """Levels of the pyramid in the order they are searched, and their shares of the glances; what is left goes on.
 
 After each stage the regions where nothing was read are looked into, those with the best finder at a glance first.
@@ -61,7 +61,7 @@ FINDER_SURE = 0.6
 LIKELY = 0.25
 """Score of a finder at a glance with which its region is looked into at once."""
 
-UNLIKELY = 0.2
+UNLIKELY = 0.15
 """Score of a finder at a glance below which its region is not looked into, unless a glance cannot show what may be there or
 nobody knows how many symbols there are: of a photograph all is wanted."""
 
