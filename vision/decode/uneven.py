@@ -284,12 +284,14 @@ def _track(profile: Singles) -> Floats | None:
     growth = float(np.median(middle * (1 - 2 * (np.arange(middle.size) % 2)))) / 2
     places[1:-1] += growth * (1 - 2 * (np.arange(middle.size) % 2))
     lengths = np.diff(places)
+    if lengths[:-1].min() <= 1:
+        return None
     # The far end is less sure than the edges within: half of it is light.
     length = min(max(2 * lengths[-2] - lengths[-3], lengths[-2] / 2), 2 * lengths[-2])
     if abs(np.log(max(lengths[-1], 0.1) / length)) > END_APART:
         places[-1] = places[-2] + length
         lengths[-1] = length
-    if lengths.min() <= 1 or (np.abs(np.log(lengths[1:] / lengths[:-1])) > np.log(RUNS_APART)).any():
+    if (np.abs(np.log(lengths[1:] / lengths[:-1])) > np.log(RUNS_APART)).any():
         return None
     return places
 
