@@ -70,6 +70,9 @@ SWING = 0.3
 RUNS_APART = 2.4
 """Ratio of the lengths of neighbouring modules of a track above which it is none."""
 
+FARTHEST = 1e6
+"""Pixels from a picture's origin beyond which a module corner is nonsense."""
+
 Floats = npt.NDArray[np.float64]
 Singles = npt.NDArray[np.float32]
 
@@ -198,6 +201,8 @@ def _gridded(picture: Pixels, patch: Singles, matrix: Floats, inverted: bool, wo
         return None
     u, v = np.meshgrid(across / SIDE, 1 - up[::-1] / SIDE)
     corners = cv2.perspectiveTransform(bowed(u, v).reshape(1, -1, 2), matrix).reshape(up.size, across.size, 2)
+    if not np.abs(corners).max() < FARTHEST:  # so written that what is no number is refused, too
+        return None
     return Symbol(_bent(picture, np.ascontiguousarray(corners, np.float64), work), inverted)
 
 
