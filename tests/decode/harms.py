@@ -199,6 +199,13 @@ def _blur(bits: npt.NDArray[np.uint8], pose: Pose, rng: np.random.Generator) -> 
     return ink_of(bits), replace(pose, blur=rng.uniform(0.5, 0.6), noise=1.0)
 
 
+def _motion(bits: npt.NDArray[np.uint8], pose: Pose, rng: np.random.Generator) -> tuple[Array, Pose]:
+    """The pack moved while the shutter was open, by one and a half modules along its rows or columns."""
+    length = int(rng.uniform(1.4, 1.8) * FINE)
+    ink = cv2.blur(ink_of(bits), (length, 1) if rng.random() < 0.5 else (1, length))
+    return np.asarray(ink, np.float64), replace(pose, noise=1.5)
+
+
 def _growth(bits: npt.NDArray[np.uint8], pose: Pose, rng: np.random.Generator) -> tuple[Array, Pose]:
     return ink_of(bits, growth=float(rng.choice((-0.4, 0.4)))), pose
 
@@ -231,6 +238,7 @@ HARMS: dict[str, Change] = {
     "small": _small,
     "ampoule": _ampoule,
     "pitch": _pitch,
+    "motion": _motion,
 }
 
 

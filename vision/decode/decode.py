@@ -10,6 +10,7 @@ import numpy.typing as npt
 from kernels.quads import overlapping
 from vision.decode.codewords import Corrected, correct, finder_bits
 from vision.decode.encodation import EncodationError, Message, read_message
+from vision.decode.equaliser import equalised
 from vision.decode.finders import Candidate
 from vision.decode.grid import fit_grid
 from vision.decode.locate import candidates
@@ -32,6 +33,10 @@ FINDER_LEAST = 14.0
 
 FINDER_HOPELESS = 6.0
 """Evidence of the finder, in bits, below which a candidate is dropped at once: sharpening does not make a finder of noise."""
+
+EQUALISED_LEAST, EQUALISED_PRICE, EQUALISED_MOST = 30.0, 12, 6
+"""Evidence of the finder, in bits, with which it may teach how neighbours mix, work units of learning it, and symbols of a view for
+which it is tried at most, when all else has failed."""
 
 SIDE_WRONG = 0.1
 """Share of wrong modules on a side above which a finder that could not be read is not reported; half of it on the whole finder."""
@@ -58,12 +63,16 @@ Found = tuple[Symbol, Modules, Reading | None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attempt:
-    """What became of a candidate: what was read, or why nothing was; doubt: its finder and its evidence, where convincing."""
+    """What became of a candidate: what was read, or why nothing was.
+
+    doubt: its finder and its evidence, where convincing. finder_bits: the most evidence that its finder had at any sharpening.
+    """
 
     found: Found | None = None
     failure: Failure = Failure.NO_GRID
     symbol: Symbol | None = None
     doubt: tuple[float, Found] | None = None
+    finder_bits: float = 0.0
 
 
 def decode(pixels: Pixels, search: Search, work: Workspace, trials: Trials | None = None) -> list[Found]:
@@ -137,6 +146,7 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
     own: list[npt.NDArray[np.float64]] = []
     places = Taken(own)
     unread: list[tuple[float, Found]] = []
+    hard: list[tuple[float, Symbol]] = []
     for candidate in candidates(frame, search, work, effort, taken, rim, trials.looking(view)):
         attempt = _attempt(frame, candidate, work, effort, not view.name)
         result = attempt.found
@@ -144,6 +154,8 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
             trials.failed.append((view, candidate, attempt.symbol, attempt.failure))
             if attempt.doubt is not None and not effort.last:
                 unread.append(attempt.doubt)
+            if attempt.symbol is not None and attempt.finder_bits >= EQUALISED_LEAST and not effort.last:
+                hard.append((attempt.finder_bits, attempt.symbol))
         else:
             corners = result[0].corners
             if not overlapping(quads_of([corners]), places.quads):
@@ -155,6 +167,13 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
                 if len(read) > search.symbol_count or not search.extra_effort:
                     break
                 effort.limit(search.extra_effort)
+    left = Effort(search.units) if search.rescues else effort
+    for _, symbol in sorted(hard, key=lambda entry: -entry[0])[:EQUALISED_MOST]:
+        if search.symbol_count is not None and len(read) >= search.symbol_count:
+            break
+        if not _twice(symbol, read) and left.spend(EQUALISED_PRICE):
+            found = _equalised(frame, symbol, work, left)
+            read += [found] if found is not None else []
     for _, doubtful in sorted(unread, key=lambda entry: -entry[0]):
         if not _twice(doubtful[0], read):
             read.append(doubtful)
@@ -216,7 +235,7 @@ def _read_on(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort, f
     greys = module_greys(picture, symbol, work)
     # As it is, and mirrored: rows and columns exchanged, which is made only where it comes to it.
     turns = [mirrored for mirrored in (False, True) if size_of(*_shape(symbol, mirrored)) is not None]
-    doubt, failure = None, Failure.NO_FINDER
+    doubt, failure, most = None, Failure.NO_FINDER, 0.0
     for sharpen in SHARPEN:
         for mirrored in turns:
             view = _mirror(symbol) if mirrored else symbol
@@ -226,6 +245,7 @@ def _read_on(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort, f
                 continue
             modules = judged(view_greys, sharpen, work)
             evidence = finder_bits(modules.bits, size)
+            most = max(most, evidence)
             if sharpen == SHARPEN[0] and evidence < FINDER_HOPELESS:
                 return Attempt(None, failure, symbol)
             if evidence < FINDER_LEAST:
@@ -236,7 +256,19 @@ def _read_on(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort, f
             if sharpen == SHARPEN[0] and doubt is None:
                 doubt = _convincing(view, modules, size)
             failure = max(failure, reading, key=STEPS.index)
-    return Attempt(None, failure, symbol, doubt)
+    return Attempt(None, failure, symbol, doubt, most)
+
+
+def _equalised(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort) -> Found | None:
+    """The symbol of a grid, as un-mirrored, read once its finder has taught how neighbouring modules mix."""
+    greys = module_greys(picture, symbol, work)
+    for mirrored in (False, True):
+        size = size_of(*_shape(symbol, mirrored))
+        for modules in equalised(greys[::-1, ::-1].T if mirrored else greys, size) if size is not None else ():
+            reading = _read(modules, effort, False)
+            if isinstance(reading, Reading):
+                return _mirror(symbol) if mirrored else symbol, modules, replace(reading, rescue="equalised")
+    return None
 
 
 def _shape(symbol: Symbol, mirrored: bool) -> tuple[int, int]:
