@@ -192,6 +192,8 @@ def _gridded(picture: Pixels, patch: Singles, matrix: Floats, inverted: bool, wo
             # The track is as deep as the last module of the other one is long.
             begin, end = (RIM + SIDE - place for place in last[1 - k][::-1])
             first = max(int(begin + 0.3 * (end - begin)), 0)
+            if first >= RIM + BAND:
+                return None
             found = _track(tracks[k][first : max(int(begin + 0.7 * (end - begin)), first + 1)].mean(axis=0))
             if found is None:
                 return None
