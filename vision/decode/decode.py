@@ -54,9 +54,9 @@ LARGE = 1_000_000
 UNEVEN_MOST = 12
 """Four-sided shapes of a picture in which rows and columns of uneven pitch are sought: those that promise most."""
 
-UNEVEN_BITS = 30.0
-"""What the check codewords must give alone there. The tracks fit a grid that was made from them: they say half of what they say of
-a regular one, and there are up to 2**9 tries more in a picture."""
+LAST_CHECK_BITS = 30.0
+"""What the check codewords must give alone where the grid was made from the tracks, or the modules were told by what the finder
+taught: there the finder says less than it counts, and a photograph that is not read costs up to 2**10 tries more."""
 
 Found = tuple[Symbol, Modules, Reading | None]
 
@@ -194,7 +194,7 @@ def _unevenly(view: View, found: list[Found], search: Search, work: Workspace, t
             continue
         attempt = _read_on(view.pixels, symbol, work, Effort(PATCH_EFFORT), False)
         reading = attempt.found[2] if attempt.found else None
-        if attempt.found is None or reading is None or reading.evidence_bits < UNEVEN_BITS:
+        if attempt.found is None or reading is None or reading.evidence_bits < LAST_CHECK_BITS:
             failure = Failure.NOT_SURE if attempt.found else attempt.failure
             trials.failed.append((view, Candidate(quad, columns, rows, symbol.inverted, 0.0), symbol, failure))
             continue
@@ -266,7 +266,7 @@ def _equalised(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort)
         size = size_of(*_shape(symbol, mirrored))
         for modules in equalised(greys[::-1, ::-1].T if mirrored else greys, size) if size is not None else ():
             reading = _read(modules, effort, False)
-            if isinstance(reading, Reading):
+            if isinstance(reading, Reading) and reading.evidence_bits >= LAST_CHECK_BITS:
                 return _mirror(symbol) if mirrored else symbol, modules, replace(reading, rescue="equalised")
     return None
 

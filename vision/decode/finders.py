@@ -28,7 +28,7 @@ PATCH_NARROW = 80
 FINDERS = 5
 """Finders of a region whose dashed sides are looked at closely."""
 
-STEEPEST, ASLANT = 0.09, 0.25
+STEEPEST, ASLANT = 0.13, 0.25
 """Largest slope of a solid side against the axes of its region, for perspective, shear and the error of the region's angle: at a
 glance and in a closer look."""
 
