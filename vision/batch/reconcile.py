@@ -36,7 +36,8 @@ class Reconciliation:
     """Both equations in numbers. unexplained_serials: the first hundred of them, with what is known.
 
     untested: stations whose last packs no challenge test followed, where the batch asks for tests.
-    rejects_confirmed: None = nobody counted. machine_rejected, machine_confirmed: of the runs in which the machine counted.
+    rejects_confirmed: None = nobody counted. bin_counts: what people found in the reject bin, count by count; a negative one took
+    a wrong count back. machine_rejected, machine_confirmed: of the runs in which the machine counted.
     """
 
     allocated: int = 0
@@ -53,6 +54,7 @@ class Reconciliation:
     removed: int = 0
     rejects_signalled: int = 0
     rejects_confirmed: int | None = None
+    bin_counts: list[int] = field(default_factory=list)
     machine_rejected: int = 0
     machine_confirmed: int = 0
     removed_rejects: int = 0
@@ -77,7 +79,8 @@ class Reconciliation:
         if self.rejects_confirmed is None and self.rejects_signalled:
             points.append(f"{self.rejects_signalled} rejects were signalled, and nobody counted the reject bin")
         elif self.rejects_confirmed is not None and self.rejects_confirmed != self.rejects_signalled:
-            points.append(f"{self.rejects_signalled} rejects were signalled, {self.rejects_confirmed} were confirmed")
+            bin_words = f" (bin counted: {' '.join(f'{n:+d}' for n in self.bin_counts)})" if self.bin_counts else ""
+            points.append(f"{self.rejects_signalled} rejects were signalled, {self.rejects_confirmed} were confirmed{bin_words}")
         if not self.machine_rejected - self.removed_rejects <= self.machine_confirmed <= self.machine_rejected:
             points.append(f"the machine was to reject {self.machine_rejected} packs and confirmed {self.machine_confirmed}")
         return points
@@ -139,11 +142,16 @@ def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: lis
     # In the bin lie the rejects but those that were reworked, taken as samples, or are known-bad packs of a challenge test.
     taken = sum(len(o["triggers"]) for o in operations if o["what"] == "challenge")
     taken += sum(len(o["serials"]) for o in operations if o.get("from_bin"))
-    counted = [int(o["counted"]) for o in operations if o["what"] == "clearance" and o.get("counted") is not None]
-    if counted:
-        result.rejects_confirmed = sum(counted) + left_bin + taken
+    result.bin_counts = bin_counts(operations)
+    if result.bin_counts:
+        result.rejects_confirmed = sum(result.bin_counts) + left_bin + taken
     elif result.machine_rejected and result.machine_rejected - result.removed_rejects == result.rejects_signalled:
         result.rejects_confirmed = min(result.machine_confirmed, result.rejects_signalled)
+
+
+def bin_counts(operations: list[dict[str, Any]]) -> list[int]:
+    """What people counted in the reject bin, in its order."""
+    return [int(o["counted"]) for o in operations if o["what"] == "clearance" and o.get("counted") is not None]
 
 
 def _untested(last_good: Mapping[str, int], operations: list[dict[str, Any]]) -> Iterator[str]:

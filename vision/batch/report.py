@@ -165,7 +165,8 @@ def _operations(operations: list[dict[str, Any]]) -> list[Block]:
         if operation["what"] == "confirm":
             about = f"{operation['confirmed']} of {operation['rejected']} rejects"
         elif operation["what"] == "clearance" and operation.get("counted") is not None:
-            about = f"{operation['counted']} in the bin"
+            count = operation["counted"]
+            about = f"{count} in the bin" if count >= 0 else f"count of the bin corrected by {count}"
         rows.append((_time(operation["utc"]), operation["who"], operation["what"], about, operation["why"]))
     return [Heading("Operations"), Table(("time", "who", "what", "packs", "why"), tuple(rows))] if rows else []
 
