@@ -169,7 +169,8 @@ def summary(limits: tuple[Limit, ...], report: GradeReport) -> str:
     if first.without > report.overall:
         return f"{words}; without it {first.without:.1f}"
     if others:
-        return f"{words}; also {'; '.join(other.words for other in others)}"
+        together = without_all(tuple(limit for limit in limits if limit.limiting), report)
+        return f"{words}; also {'; '.join(other.words for other in others)}; without all of them {together:.1f}"
     return words
 
 
