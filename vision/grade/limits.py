@@ -181,7 +181,10 @@ def without_all(limits: tuple[Limit, ...], report: GradeReport) -> float:
 
 
 def _names(parameters: tuple[str, ...]) -> str:
-    return " and ".join(name.replace("_", " ") for name in parameters[:2]) + (" ..." if len(parameters) > 2 else "")
+    words = [name.replace("_", " ") for name in parameters]
+    if len(words) < 4:
+        return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
+    return f"{words[0]}, {words[1]} and {len(words) - 2} more"
 
 
 def _rest(report: GradeReport, *without: str) -> float:

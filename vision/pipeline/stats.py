@@ -35,7 +35,7 @@ class LatencyHistogram:
         return dict(zip(("p50", "p99", "p999", "max"), rounded, strict=True))
 
     def quantiles_ms(self, rising: tuple[float, ...]) -> list[float | None]:
-        """The upper edge of the bucket that holds each quantile, in ms; None while empty. All in one pass: the status asks often."""
+        """The upper edge of the bucket that holds each quantile, in ms; None while empty. In one pass: the status asks often."""
         if not self.count:
             return [None] * len(rising)
         found: list[float | None] = []
