@@ -27,6 +27,11 @@ CHAPTERS_MOST = 4
 
 UNREADABLE_MOST, CHANGED_MOST, PAIRS_MOST = 200, 100, 12
 LETTERS = "ABCDF"
+MEASURE_WORDS = (
+    "Contrast, reflectance, axial non-uniformity and error correction are shares of 1; grid non-uniformity and print growth are in "
+    "modules. Weakest data module: its modulation. Weakest column and row: how far the mean margin of its modules lies below that "
+    "of the others."
+)
 
 
 def make_report(brief: Brief, folder: Path, verifier_file: Path | None = None) -> Document:
@@ -128,6 +133,7 @@ def _chapter(name: str, group: Symbols, trends: Sequence[Trend], stories: Sequen
                 story.title,
                 f"{story.title}. Margin: modulation, negative where the colour is wrong.",
             )
+    yield Paragraph(MEASURE_WORDS, Tone.MUTED)
     yield Paragraph(pictures.CHART_WORDS, Tone.MUTED)
     charts = [Figure(pictures.control_chart(trend), f"{trend.measure.label}: {_course_words(trend)}") for trend in shown]
     for first in range(0, len(charts), 2):
@@ -145,7 +151,7 @@ def _trend_table(trends: Sequence[Trend]) -> Table:
         beyond = f"{course.outside} of {len(course.mean)}"
         rows.append((trend.measure.label, level, Cell(_course_words(trend), tone), limit, beyond))
     columns = ("measure", "level", "course", "limit", "means beyond control limits")
-    return Table(columns, tuple(rows), right=(3, 4))
+    return Table(columns, tuple(rows), right=(3, 4), shares=(0, 0, 1, 0, 0))
 
 
 def _course_words(trend: Trend) -> str:
@@ -154,9 +160,13 @@ def _course_words(trend: Trend) -> str:
         more = f" and {len(course.steps) - 1} more" if len(course.steps) > 1 else ""
         return f"steps at symbol {course.at}{more}"
     if course.kind == "drift":
-        words = f"drifts from symbol {course.at} on, {course.slope * 1000:+.{trend.measure.digits + 1}f} per 1000"
+        words = f"drifts {_since(course.at)}, {course.slope * 1000:+.{trend.measure.digits + 1}f} per 1000"
         return words + (f"; limit after {course.crosses[0]:.0f}" if course.crosses else "")
     return "steady"
+
+
+def _since(at: int) -> str:
+    return f"from symbol {at} on" if at else "from the first symbol on"
 
 
 def _comparison(names: Sequence[str], groups: Sequence[Symbols], setup: Setup, grade_min: float) -> Iterator[Block]:
@@ -224,7 +234,8 @@ def _regrading(brief: Brief, found: Regrading) -> Iterator[Block]:
             grades = " to ".join("-" if grade is None else f"{grade:.1f}" for grade in change.grades)
             changes.append((where, Cell(change.text, code=True), verdict, grades, " ".join(change.reasons)))
         more = f" (the first {CHANGED_MOST} of {len(found.changed)})" if len(found.changed) > CHANGED_MOST else ""
-        yield Table(("frame", "content", "verdict", "lowest grade", "reasons"), tuple(changes), caption=f"packs that change{more}")
+        columns = ("frame", "content", "verdict", "lowest grade", "reasons")
+        yield Table(columns, tuple(changes), caption=f"packs that change{more}", shares=(0, 1, 0, 0, 0))
 
 
 def _verification(found: verifier.Verification) -> Iterator[Block]:
@@ -233,7 +244,7 @@ def _verification(found: verifier.Verification) -> Iterator[Block]:
     rows = []
     for one in found.agreements:
         name = one.name.replace("_", " ")
-        cells = (f"{one.bias:+.3f}", f"± {one.spread:.3f}", f"{one.largest:.3f}")
+        cells = (f"{round(one.bias, 3) + 0.0:+.3f}", f"± {one.spread:.3f}", f"{one.largest:.3f}")
         rows.append((name, str(len(one.pairs)), *cells))
     columns = ("number", "pairs", "bias (in-line less verifier)", "95 % of differences", "largest")
     yield Table(columns, tuple(rows), right=(1, 2, 3, 4))
