@@ -81,6 +81,8 @@ def rework(
 ) -> int:
     """Scans rejected packs again, while the line stands; those that are good now leave the bin. Exit code 1 where one is not.
 
+    Of a rejected tray, the containers are scanned one by one, out of their places.
+
     Example: vision batch rework line.toml pack1.png pack2.png --who "A. Operator" --why "wiped"
     """
     from vision.batch.life import open_batch_of
@@ -93,6 +95,8 @@ def rework(
     if ordered is None:
         raise ResultsError(f"{config.results / config.name}: no batch is open")
     recipe = config.stations[0].recipe.recipe(ordered.order)
+    if recipe.layout is not None:
+        recipe = recipe.of_one_container()
     good = True
     with opened_batch(ordered.folder) as (batch, opened):
         for path, record in scan(batch, opened, recipe, images, name_of(who), why):
