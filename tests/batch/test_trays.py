@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,3 +127,17 @@ def test_containers_of_a_rejected_tray_are_scanned_one_by_one(
         result = reconcile(batch, pool)
     assert (result.commissioned, result.unexplained, result.rejects_signalled) == (2, 1, 1)
     assert vision("batch", "end", batch.folder, "--rejects-counted", 1) == 0
+
+
+def test_an_audit_of_the_batch_tells_the_grade_of_each_place(batch: OrderedBatch, tmp_path: Path) -> None:
+    run = Packing(batch)
+    for tray in range(1, 41):
+        pack_tray(run, tray, {2: Reason.NO_SYMBOL} if tray == 7 else None, {3: 4.0 - tray / 20})
+    run.close()
+    report_file = tmp_path / "audit.html"
+    assert vision("audit", batch.folder, "--report", report_file, "--results", tmp_path / "audit", "--workers", 1) == 0
+    _, _, chapter = report_file.read_text("utf-8").partition("By place of the tray")
+    rows = [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in chapter.partition("</table>")[0].split("<tr>")[2:]]
+    assert [row.split()[:2] for row in rows] == [["1", "40"], ["2", "39"], ["3", "40"], ["4", "40"]]
+    assert ["drifts" in row for row in rows] == [False, False, True, False], "the one cavity whose print fades, and it alone"
+    assert "too few to tell" in rows[1] and "steady" in rows[0]

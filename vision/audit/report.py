@@ -10,8 +10,8 @@ import numpy as np
 from vision.audit import pictures, verifier, worst
 from vision.audit.compare import Beside as Difference
 from vision.audit.compare import Regrading, beside, regrading
-from vision.audit.drift import LEAST_VALUES
-from vision.audit.limits import limit_of
+from vision.audit.drift import LEAST_VALUES, course_of
+from vision.audit.limits import MEASURES, limit_of
 from vision.audit.measures import Symbols, read_symbols
 from vision.audit.plan import Brief
 from vision.audit.summary import Summary, summarize
@@ -120,6 +120,7 @@ def _chapter(name: str, group: Symbols, trends: Sequence[Trend], stories: Sequen
     if np.isfinite(group.x).any():
         yield Heading("Over the frame", 2)
         yield Figure(pictures.over_position(group), "Mean overall grade by position in the frame", width=0.62)
+    yield from _places(group, grade_min)
     shown = [trend for trend in trends if trend.course.kind != "few"]
     if not shown:
         yield Paragraph(f"Fewer than {LEAST_VALUES} graded symbols: no trends.", Tone.MUTED)
@@ -163,6 +164,28 @@ def _course_words(trend: Trend) -> str:
         words = f"drifts {_since(course.at)}, {course.slope * 1000:+.{trend.measure.digits + 1}f} per 1000"
         return words + (f"; limit after {course.crosses[0]:.0f}" if course.crosses else "")
     return "steady"
+
+
+def _places(group: Symbols, grade_min: float) -> Iterator[Block]:
+    """The overall grade at each place of a tray, and its course: a cavity or nozzle of its own may drift alone."""
+    places = [int(place) for place in np.unique(group.place) if place]
+    if not places:
+        return
+    measure = MEASURES["overall"]
+    rows: list[tuple[Cell | str, ...]] = []
+    for place in places:
+        grades = group.values["overall"][group.place == place]
+        trend = Trend(measure, course_of(grades, measure.least, grade_min, measure.worse), grade_min)
+        below = int((np.round(grades, 1) < grade_min).sum())
+        tone = Tone.BAD if trend.worse else Tone.GOOD if trend.changed else Tone.MUTED
+        level = f"{grades.mean():.1f}"
+        if trend.changed:
+            level = f"{trend.course.before:.1f} to {trend.course.after:.1f}"
+        words = _course_words(trend) if trend.course.kind != "few" else "too few to tell"
+        rows.append((str(place), str(len(grades)), level, str(below), Cell(words, tone)))
+    yield Heading("By place of the tray", 2)
+    columns = ("place", "symbols", "overall grade", f"below {grade_min:g}", "course, in trays with a symbol there")
+    yield Table(columns, tuple(rows), right=(0, 1, 2, 3), shares=(0, 0, 0, 0, 1))
 
 
 def _since(at: int) -> str:
