@@ -136,7 +136,8 @@ def test_an_audit_of_the_batch_tells_the_grade_of_each_place(batch: OrderedBatch
     run.close()
     report_file = tmp_path / "audit.html"
     assert vision("audit", batch.folder, "--report", report_file, "--results", tmp_path / "audit", "--workers", 1) == 0
-    _, _, chapter = report_file.read_text("utf-8").partition("By place of the tray")
+    headline, _, chapter = report_file.read_text("utf-8").partition("By place of the tray")
+    assert "the print got worse at 1 of 4 places of the tray" in headline and "place 3: overall grade" in headline
     rows = [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in chapter.partition("</table>")[0].split("<tr>")[2:]]
     assert [row.split()[:2] for row in rows] == [["1", "40"], ["2", "39"], ["3", "40"], ["4", "40"]]
     assert ["drifts" in row for row in rows] == [False, False, True, False], "the one cavity whose print fades, and it alone"

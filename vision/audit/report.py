@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +50,7 @@ def make_report(brief: Brief, folder: Path, verifier_file: Path | None = None) -
         trends = trends_of(group, *_graded_by(folder, setup), grade_min)
         stories = stories_of(folder, index, group, trends)
         name = source.label if len(brief.sources) > 1 else ""
-        headline += _headline(name, group, stories)
+        headline += _headline(name, group, stories, _place_trends(group, grade_min))
         chapters += _chapter(name, group, trends, stories, grade_min)
     blocks += headline
     blocks += [_overview(brief, summary), *_letters(summary)]
@@ -74,9 +74,15 @@ def _graded_by(folder: Path, setup: Setup) -> tuple[str, str]:
     return setup.standard, setup.edition
 
 
-def _headline(name: str, group: Symbols, stories: Sequence[Story]) -> Iterator[Block]:
+def _headline(name: str, group: Symbols, stories: Sequence[Story], places: Mapping[int, Trend]) -> Iterator[Block]:
     before = f"{name}: " if name else ""
-    if not stories:
+    alone = {place: trend for place, trend in places.items() if trend.worse and trend.changed}
+    if alone:
+        words = tuple(
+            f"place {place}: overall grade {trend.course.before:.1f} to {trend.course.after:.1f}" for place, trend in alone.items()
+        )
+        yield Callout(f"{before}the print got worse at {len(alone)} of {len(places)} places of the tray", words, Tone.BAD)
+    if not stories and not alone:
         words = "too few graded symbols to speak of a trend" if len(group) < LEAST_VALUES else "steady: no measure steps or drifts"
         yield Callout(f"{before}{words}", (), Tone.PLAIN if len(group) < LEAST_VALUES else Tone.GOOD)
     for story in stories:
@@ -166,16 +172,24 @@ def _course_words(trend: Trend) -> str:
     return "steady"
 
 
+def _place_trends(group: Symbols, grade_min: float) -> dict[int, Trend]:
+    """The course of the overall grade at each place of a tray; none where no line recorded places."""
+    measure, grades = MEASURES["overall"], group.values["overall"]
+    return {
+        int(place): Trend(measure, course_of(grades[group.place == place], measure.least, grade_min, measure.worse), grade_min)
+        for place in np.unique(group.place)
+        if place
+    }
+
+
 def _places(group: Symbols, grade_min: float) -> Iterator[Block]:
     """The overall grade at each place of a tray, and its course: a cavity or nozzle of its own may drift alone."""
-    places = [int(place) for place in np.unique(group.place) if place]
-    if not places:
+    trends = _place_trends(group, grade_min)
+    if not trends:
         return
-    measure = MEASURES["overall"]
     rows: list[tuple[Cell | str, ...]] = []
-    for place in places:
+    for place, trend in trends.items():
         grades = group.values["overall"][group.place == place]
-        trend = Trend(measure, course_of(grades, measure.least, grade_min, measure.worse), grade_min)
         below = int((np.round(grades, 1) < grade_min).sum())
         tone = Tone.BAD if trend.worse else Tone.GOOD if trend.changed else Tone.MUTED
         level = f"{grades.mean():.1f}"
