@@ -88,12 +88,39 @@ def test_what_does_not_add_up_needs_a_signed_deviation(tmp_path: Path, capsys: p
     deviation = next(o for o in read_operations(batch.folder) if o["what"] == "deviation")
     assert deviation["who"] == "Q. Person"
     assert any("2 serials are unexplained" in point for point in deviation["open_points"])
-    assert any("4 rejects were signalled, 3 were confirmed" in point for point in deviation["open_points"])
+    assert any("4 rejects were signalled, 3 were confirmed (bin counted: +3)" in point for point in deviation["open_points"])
     assert examine(batch.folder).closed
     capsys.readouterr()
     assert vision("batch", "report", batch.folder, "--report", tmp_path / "r.html") == 0
     page = (tmp_path / "r.html").read_text("utf-8")
     assert "one pack not found" in page and "<b>10 mg</b>" not in page
+
+
+def test_a_wrong_count_is_taken_back_with_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = start_batch(tmp_path)
+    packed(batch)
+    assert vision("batch", "end", batch.folder, "--rejects-counted", 7) == 1
+    for arguments, words in (
+        (("--rejects-counted", -7), "-7 rejects: takes a count back, expected the reason why"),
+        (("--rejects-counted", -7, "--why", " "), "expected the reason why"),
+        (("--rejects-counted", -8, "--why", "counted twice"), "-8 rejects: more than the 7 that were counted so far"),
+    ):
+        before = read_operations(batch.folder)
+        for command in ("end", "clearance"):
+            capsys.readouterr()
+            assert vision("batch", command, batch.folder, *arguments) == 2
+            assert words in capsys.readouterr().err
+        assert read_operations(batch.folder) == before, "nothing was written"
+    assert vision("batch", "clearance", batch.folder, "--rejects-counted", -7, "--who", "A. Operator", "--why", "other bin") == 0
+    result = reconciled(batch, capsys)
+    assert (result["rejects_confirmed"], result["bin_counts"], result["scrapped"]) == (0, [7, -7], 0)
+    assert vision("batch", "end", batch.folder, "--rejects-counted", 4) == 0
+    told = [(o["who"], o["counted"], o["why"]) for o in read_operations(batch.folder) if o["what"] == "clearance"]
+    assert told[1] == ("A. Operator", -7, "other bin") and [count for _, count, _ in told] == [7, -7, 4]
+    result = reconciled(batch, capsys)
+    assert result["closed"] and result["scrapped"] == 2, "the sum is what counts"
+    assert vision("batch", "report", batch.folder, "--report", tmp_path / "r.html") == 0
+    assert "count of the bin corrected by -7" in (tmp_path / "r.html").read_text("utf-8")
 
 
 def test_the_machines_own_count_is_in_the_equation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -120,7 +120,7 @@ def test_a_line_of_bundles_cases_and_a_pallet() -> None:
         state.pack("pallet", [case, partial])
     state.apply(state.close(partial))
     pallet = do(state, state.pack("pallet", [case, partial]))
-    assert state.ancestors(packs(1)[0]) == [bundles[0], case, pallet]
+    assert [state.parents.get(one) for one in (packs(1)[0], bundles[0], case, pallet)] == [bundles[0], case, pallet, None]
     assert state.packs(pallet) == packs(14)
     assert bundles[0] == sscc_epc(sscc(0)) and state.next_sscc() == sscc_epc(sscc(8))
     with pytest.raises(AggregationError, match="must be taken out first"):

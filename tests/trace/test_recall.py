@@ -192,7 +192,8 @@ def test_index_and_tail_know_what_the_whole_journal_knows(tmp_path: Path, seed: 
             if step % 10 == 9:
                 known = Whereabouts(folder)
                 for thing in [*packs, *state.containers]:
-                    assert known.around(thing) == state.ancestors(thing)
+                    around = known.around(thing)
+                    assert [*around, None] == [state.parents.get(one) for one in (thing, *around)]
                 assert known.parents_of(pa.array(packs)).to_pylist() == [state.parents.get(pack) for pack in packs]
                 for one, held in state.containers.items():
                     assert known.inside(one) == sorted(held.children)

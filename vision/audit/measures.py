@@ -27,15 +27,16 @@ _INFORMATIVE = ("contrast_uniformity", "print_growth_horizontal", "print_growth_
 class Symbols:
     """All graded symbols of a dataset, in order; arrays of one length.
 
-    source, frame, index: where each comes from. time_ns: wall clock, or the camera's; 0 where neither is known.
-    x, y: of its middle, as a share of the frame. values: by measure, nan where there is none. grades: by graded parameter.
-    sizes: rows * 1000 + columns. profiled: whether its profiles are in the dataset.
+    source, frame, index: where each comes from. time_ns: wall clock, or the camera's; 0 where neither is known. place: position on
+    the tray as a line recorded it, 0 = none. x, y: of its middle, as a share of the frame. values: by measure, nan where there is
+    none. grades: by graded parameter. sizes: rows * 1000 + columns.
     """
 
     source: npt.NDArray[np.int64]
     frame: npt.NDArray[np.int64]
     index: npt.NDArray[np.int64]
     time_ns: npt.NDArray[np.int64]
+    place: npt.NDArray[np.int64]
     x: Floats
     y: Floats
     sizes: npt.NDArray[np.int64]
@@ -55,6 +56,7 @@ class Symbols:
             self.frame[chosen],
             self.index[chosen],
             self.time_ns[chosen],
+            self.place[chosen],
             self.x[chosen],
             self.y[chosen],
             self.sizes[chosen],
@@ -65,6 +67,7 @@ class Symbols:
 
 _COLUMNS = (
     "source", "frame", "utc", "device_timestamp_ns", "width", "height", "symbol_index", "rows", "columns", "corners", "grade",
+    "position",
 )  # fmt: skip
 _PROFILES = ("columns_dark", "columns_light", "rows_dark", "rows_light")
 
@@ -109,6 +112,7 @@ def _symbols(table: pa.Table, grade: pa.StructArray) -> Symbols:
         whole["frame"],
         whole["symbol_index"],
         np.asarray(utc.to_numpy(), dtype=np.int64),
+        np.asarray(pc.fill_null(table["position"], 0).to_numpy(), dtype=np.int64),
         x,
         y,
         whole["rows"] * 1000 + whole["columns"],
@@ -149,6 +153,7 @@ def _joined(pieces: Sequence[Symbols]) -> Symbols:
         whole("frame"),
         whole("index"),
         whole("time_ns"),
+        whole("place"),
         share("x"),
         share("y"),
         whole("sizes"),

@@ -38,7 +38,8 @@ def grade_bars(grades: Sequence[tuple[str, Floats]], grade_min: float) -> str:
             axes.barh(names, share, left=left, color=GRADE_COLOURS[grade], label="FDCBA"[grade], height=0.72)
             for row, (width, start) in enumerate(zip(share, left, strict=True)):
                 if width >= 6:
-                    axes.text(start + width / 2, row, f"{width:.0f} %", ha="center", va="center", color="white", fontsize=7)
+                    ink = INK if grade in (1, 2, 3) else "white"  # the middle colours are light
+                    axes.text(start + width / 2, row, f"{width:.0f} %", ha="center", va="center", color=ink, fontsize=7)
             left += share
         axes.set_xlim(0, 100)
         axes.set_xlabel(f"share of symbols in %, by grade; the limit is {grade_min:g}")
@@ -106,7 +107,8 @@ def over_position(symbols: Symbols) -> str:
         axes.pcolormesh(mean, cmap=colours, vmin=0, vmax=4, edgecolors="white", linewidth=1.5)
         for row, column in np.argwhere(count > 0):
             words = f"{mean[row, column]:.1f}\n{count[row, column]:.0f}"
-            axes.text(column + 0.5, row + 0.5, words, ha="center", va="center", fontsize=6.5, color=INK, linespacing=1.3)
+            ink = INK if 0.5 < mean[row, column] < 3.5 else "white"
+            axes.text(column + 0.5, row + 0.5, words, ha="center", va="center", fontsize=6.5, color=ink, linespacing=1.3)
         axes.invert_yaxis()
         axes.set_xticks(())
         axes.set_yticks(())
@@ -249,6 +251,7 @@ def side_by_side(groups: Sequence[tuple[str, Floats]], label: str, limit: float 
 
 
 CHART_WORDS = (
-    "Points are means of neighbouring symbols. Grey: three standard errors around the level of the first quarter. Thin line: "
-    f"weighted mean (EWMA, {EWMA_WEIGHT:g}). Thick line: the change found. Dashed red: the limit of the lowest passing grade."
+    "Across: the symbols in the order of their frames. Points are means of neighbouring ones. Grey: three standard errors around "
+    f"the level at the beginning. Thin line: weighted mean (EWMA, {EWMA_WEIGHT:g}). Thick line: the change found; dotted: its "
+    "forecast. Dashed red: the limit of the lowest passing grade."
 )

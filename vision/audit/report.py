@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 from vision.audit import pictures, verifier, worst
 from vision.audit.compare import Beside as Difference
 from vision.audit.compare import Regrading, beside, regrading
-from vision.audit.drift import LEAST_VALUES
-from vision.audit.limits import limit_of
+from vision.audit.drift import LEAST_VALUES, course_of
+from vision.audit.limits import MEASURES, limit_of
 from vision.audit.measures import Symbols, read_symbols
 from vision.audit.plan import Brief
 from vision.audit.summary import Summary, summarize
@@ -27,6 +27,11 @@ CHAPTERS_MOST = 4
 
 UNREADABLE_MOST, CHANGED_MOST, PAIRS_MOST = 200, 100, 12
 LETTERS = "ABCDF"
+MEASURE_WORDS = (
+    "Contrast, reflectance, axial non-uniformity and error correction are shares of 1; grid non-uniformity and print growth are in "
+    "modules. Weakest data module: its modulation. Weakest column and row: how far the mean margin of its modules lies below that "
+    "of the others."
+)
 
 
 def make_report(brief: Brief, folder: Path, verifier_file: Path | None = None) -> Document:
@@ -45,7 +50,7 @@ def make_report(brief: Brief, folder: Path, verifier_file: Path | None = None) -
         trends = trends_of(group, *_graded_by(folder, setup), grade_min)
         stories = stories_of(folder, index, group, trends)
         name = source.label if len(brief.sources) > 1 else ""
-        headline += _headline(name, group, stories)
+        headline += _headline(name, group, stories, _place_trends(group, grade_min))
         chapters += _chapter(name, group, trends, stories, grade_min)
     blocks += headline
     blocks += [_overview(brief, summary), *_letters(summary)]
@@ -69,9 +74,15 @@ def _graded_by(folder: Path, setup: Setup) -> tuple[str, str]:
     return setup.standard, setup.edition
 
 
-def _headline(name: str, group: Symbols, stories: Sequence[Story]) -> Iterator[Block]:
+def _headline(name: str, group: Symbols, stories: Sequence[Story], places: Mapping[int, Trend]) -> Iterator[Block]:
     before = f"{name}: " if name else ""
-    if not stories:
+    alone = {place: trend for place, trend in places.items() if trend.worse and trend.changed}
+    if alone:
+        words = tuple(
+            f"place {place}: overall grade {trend.course.before:.1f} to {trend.course.after:.1f}" for place, trend in alone.items()
+        )
+        yield Callout(f"{before}the print got worse at {len(alone)} of {len(places)} places of the tray", words, Tone.BAD)
+    if not stories and not alone:
         words = "too few graded symbols to speak of a trend" if len(group) < LEAST_VALUES else "steady: no measure steps or drifts"
         yield Callout(f"{before}{words}", (), Tone.PLAIN if len(group) < LEAST_VALUES else Tone.GOOD)
     for story in stories:
@@ -115,6 +126,7 @@ def _chapter(name: str, group: Symbols, trends: Sequence[Trend], stories: Sequen
     if np.isfinite(group.x).any():
         yield Heading("Over the frame", 2)
         yield Figure(pictures.over_position(group), "Mean overall grade by position in the frame", width=0.62)
+    yield from _places(group, grade_min)
     shown = [trend for trend in trends if trend.course.kind != "few"]
     if not shown:
         yield Paragraph(f"Fewer than {LEAST_VALUES} graded symbols: no trends.", Tone.MUTED)
@@ -128,6 +140,7 @@ def _chapter(name: str, group: Symbols, trends: Sequence[Trend], stories: Sequen
                 story.title,
                 f"{story.title}. Margin: modulation, negative where the colour is wrong.",
             )
+    yield Paragraph(MEASURE_WORDS, Tone.MUTED)
     yield Paragraph(pictures.CHART_WORDS, Tone.MUTED)
     charts = [Figure(pictures.control_chart(trend), f"{trend.measure.label}: {_course_words(trend)}") for trend in shown]
     for first in range(0, len(charts), 2):
@@ -145,7 +158,7 @@ def _trend_table(trends: Sequence[Trend]) -> Table:
         beyond = f"{course.outside} of {len(course.mean)}"
         rows.append((trend.measure.label, level, Cell(_course_words(trend), tone), limit, beyond))
     columns = ("measure", "level", "course", "limit", "means beyond control limits")
-    return Table(columns, tuple(rows), right=(3, 4))
+    return Table(columns, tuple(rows), right=(3, 4), shares=(0, 0, 1, 0, 0))
 
 
 def _course_words(trend: Trend) -> str:
@@ -154,9 +167,43 @@ def _course_words(trend: Trend) -> str:
         more = f" and {len(course.steps) - 1} more" if len(course.steps) > 1 else ""
         return f"steps at symbol {course.at}{more}"
     if course.kind == "drift":
-        words = f"drifts from symbol {course.at} on, {course.slope * 1000:+.{trend.measure.digits + 1}f} per 1000"
+        words = f"drifts {_since(course.at)}, {course.slope * 1000:+.{trend.measure.digits + 1}f} per 1000"
         return words + (f"; limit after {course.crosses[0]:.0f}" if course.crosses else "")
     return "steady"
+
+
+def _place_trends(group: Symbols, grade_min: float) -> dict[int, Trend]:
+    """The course of the overall grade at each place of a tray; none where no line recorded places."""
+    measure, grades = MEASURES["overall"], group.values["overall"]
+    return {
+        int(place): Trend(measure, course_of(grades[group.place == place], measure.least, grade_min, measure.worse), grade_min)
+        for place in np.unique(group.place)
+        if place
+    }
+
+
+def _places(group: Symbols, grade_min: float) -> Iterator[Block]:
+    """The overall grade at each place of a tray, and its course: a cavity or nozzle of its own may drift alone."""
+    trends = _place_trends(group, grade_min)
+    if not trends:
+        return
+    rows: list[tuple[Cell | str, ...]] = []
+    for place, trend in trends.items():
+        grades = group.values["overall"][group.place == place]
+        below = int((np.round(grades, 1) < grade_min).sum())
+        tone = Tone.BAD if trend.worse else Tone.GOOD if trend.changed else Tone.MUTED
+        level = f"{grades.mean():.1f}"
+        if trend.changed:
+            level = f"{trend.course.before:.1f} to {trend.course.after:.1f}"
+        words = _course_words(trend) if trend.course.kind != "few" else "too few to tell"
+        rows.append((str(place), str(len(grades)), level, str(below), Cell(words, tone)))
+    yield Heading("By place of the tray", 2)
+    columns = ("place", "symbols", "overall grade", f"below {grade_min:g}", "course, in trays with a symbol there")
+    yield Table(columns, tuple(rows), right=(0, 1, 2, 3), shares=(0, 0, 0, 0, 1))
+
+
+def _since(at: int) -> str:
+    return f"from symbol {at} on" if at else "from the first symbol on"
 
 
 def _comparison(names: Sequence[str], groups: Sequence[Symbols], setup: Setup, grade_min: float) -> Iterator[Block]:
@@ -224,7 +271,8 @@ def _regrading(brief: Brief, found: Regrading) -> Iterator[Block]:
             grades = " to ".join("-" if grade is None else f"{grade:.1f}" for grade in change.grades)
             changes.append((where, Cell(change.text, code=True), verdict, grades, " ".join(change.reasons)))
         more = f" (the first {CHANGED_MOST} of {len(found.changed)})" if len(found.changed) > CHANGED_MOST else ""
-        yield Table(("frame", "content", "verdict", "lowest grade", "reasons"), tuple(changes), caption=f"packs that change{more}")
+        columns = ("frame", "content", "verdict", "lowest grade", "reasons")
+        yield Table(columns, tuple(changes), caption=f"packs that change{more}", shares=(0, 1, 0, 0, 0))
 
 
 def _verification(found: verifier.Verification) -> Iterator[Block]:
@@ -233,7 +281,7 @@ def _verification(found: verifier.Verification) -> Iterator[Block]:
     rows = []
     for one in found.agreements:
         name = one.name.replace("_", " ")
-        cells = (f"{one.bias:+.3f}", f"± {one.spread:.3f}", f"{one.largest:.3f}")
+        cells = (f"{round(one.bias, 3) + 0.0:+.3f}", f"± {one.spread:.3f}", f"{one.largest:.3f}")
         rows.append((name, str(len(one.pairs)), *cells))
     columns = ("number", "pairs", "bias (in-line less verifier)", "95 % of differences", "largest")
     yield Table(columns, tuple(rows), right=(1, 2, 3, 4))

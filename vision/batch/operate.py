@@ -12,7 +12,7 @@ from typing import Any
 
 from vision.batch.challenge import KNOWN_BAD, Step
 from vision.batch.life import OrderedBatch
-from vision.batch.reconcile import Reconciliation, reconcile
+from vision.batch.reconcile import Reconciliation, bin_counts, reconcile
 from vision.results.folder import ResultsError
 from vision.results.operations import append_operation, is_open, read_operations
 from vision.results.reader import open_batch
@@ -99,9 +99,17 @@ def remove(batch: OrderedBatch, pool: Pool, station: str, triggers: Sequence[int
 def clear(batch: OrderedBatch, pool: Pool, who: str, why: str, counted: int | None) -> Reconciliation:
     """Line clearance: nothing of the batch is left on the line. counted: packs found in the reject bin, None = not counted now.
 
-    Where the count is what must lie there, the packs are taken for destroyed and their serials become LabelScrapped.
+    Counts add up, for a bin is emptied more than once. A negative one takes a wrong count back: it needs a reason, and no more is
+    taken back than was counted. Where the sum is what must lie there, the packs are taken for destroyed and their serials become
+    LabelScrapped. Raises ResultsError; then nothing was written.
     """
     _must_be_open(batch)
+    if counted is not None and counted < 0:
+        before = sum(bin_counts(read_operations(batch.folder)))
+        if not why.strip():
+            raise ResultsError(f"{counted} rejects: takes a count back, expected the reason why")
+        if before + counted < 0:
+            raise ResultsError(f"{counted} rejects: more than the {before} that were counted so far")
     append_operation(batch.folder, who, "clearance", why, counted=counted)
     result = reconcile(batch, pool)
     if counted is not None and result.rejects_confirmed == result.rejects_signalled:

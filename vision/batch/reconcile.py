@@ -6,6 +6,8 @@
 Each side is counted on its own: what was allocated comes from the start of the batch, the states from the pool, what packs
 bear from the rows, the last trigger of each station from its numbering, the confirmation from people who counted the reject bin, or
 from the machine where it counted every reject of the batch. Where it counts, what it missed stays open whatever people counted.
+
+Where a trigger is a tray, triggers and rejects are trays: one lies in the reject bin, whatever containers were taken out of it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import pyarrow.compute as pc
 
 from vision.batch.life import OrderedBatch
 from vision.batch.settle import read_journal, settle
@@ -36,7 +40,9 @@ class Reconciliation:
     """Both equations in numbers. unexplained_serials: the first hundred of them, with what is known.
 
     untested: stations whose last packs no challenge test followed, where the batch asks for tests.
-    rejects_confirmed: None = nobody counted. machine_rejected, machine_confirmed: of the runs in which the machine counted.
+    trays: a trigger was a tray, and rejects are counted in trays.
+    rejects_confirmed: None = nobody counted. bin_counts: what people found in the reject bin, count by count; a negative one took
+    a wrong count back. machine_rejected, machine_confirmed: of the runs in which the machine counted.
     """
 
     allocated: int = 0
@@ -47,12 +53,14 @@ class Reconciliation:
     returned: int = 0
     unexplained: int = 0
     unexplained_serials: list[str] = field(default_factory=list)
+    trays: bool = False
     triggers: int = 0
     accepted: int = 0
     rejected: int = 0
     removed: int = 0
     rejects_signalled: int = 0
     rejects_confirmed: int | None = None
+    bin_counts: list[int] = field(default_factory=list)
     machine_rejected: int = 0
     machine_confirmed: int = 0
     removed_rejects: int = 0
@@ -77,7 +85,8 @@ class Reconciliation:
         if self.rejects_confirmed is None and self.rejects_signalled:
             points.append(f"{self.rejects_signalled} rejects were signalled, and nobody counted the reject bin")
         elif self.rejects_confirmed is not None and self.rejects_confirmed != self.rejects_signalled:
-            points.append(f"{self.rejects_signalled} rejects were signalled, {self.rejects_confirmed} were confirmed")
+            bin_words = f" (bin counted: {' '.join(f'{n:+d}' for n in self.bin_counts)})" if self.bin_counts else ""
+            points.append(f"{self.rejects_signalled} rejects were signalled, {self.rejects_confirmed} were confirmed{bin_words}")
         if not self.machine_rejected - self.removed_rejects <= self.machine_confirmed <= self.machine_rejected:
             points.append(f"the machine was to reject {self.machine_rejected} packs and confirmed {self.machine_confirmed}")
         return points
@@ -114,6 +123,7 @@ def _count_serials(result: Reconciliation, batch: OrderedBatch, pool: Pool, oper
 
 def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: list[dict[str, Any]]) -> None:
     rows = open_batch(batch.folder, ["station", "trigger", "accept"])
+    result.trays = batch.order.symbols_per_frame > 1 and _has_places(batch)
     by_machine = [operation for operation in operations if operation["what"] == "confirm"]
     result.machine_rejected = sum(int(operation["rejected"]) for operation in by_machine)
     result.machine_confirmed = sum(int(operation["confirmed"]) for operation in by_machine)
@@ -138,12 +148,23 @@ def _count_triggers(result: Reconciliation, batch: OrderedBatch, operations: lis
         result.untested = list(_untested(last_good, operations))
     # In the bin lie the rejects but those that were reworked, taken as samples, or are known-bad packs of a challenge test.
     taken = sum(len(o["triggers"]) for o in operations if o["what"] == "challenge")
-    taken += sum(len(o["serials"]) for o in operations if o.get("from_bin"))
-    counted = [int(o["counted"]) for o in operations if o["what"] == "clearance" and o.get("counted") is not None]
-    if counted:
-        result.rejects_confirmed = sum(counted) + left_bin + taken
+    taken_as_samples = sum(len(o["serials"]) for o in operations if o.get("from_bin"))
+    result.bin_counts = bin_counts(operations)
+    if result.bin_counts:
+        result.rejects_confirmed = sum(result.bin_counts) + (0 if result.trays else left_bin + taken_as_samples) + taken
     elif result.machine_rejected and result.machine_rejected - result.removed_rejects == result.rejects_signalled:
         result.rejects_confirmed = min(result.machine_confirmed, result.rejects_signalled)
+
+
+def _has_places(batch: OrderedBatch) -> bool:
+    """Whether symbols of the batch stand at places of a tray."""
+    symbols = open_batch(batch.folder, ["symbols"])["symbols"]
+    return any(pc.any(pc.is_valid(pc.list_flatten(chunk).field("position"))).as_py() for chunk in symbols.chunks if len(chunk))
+
+
+def bin_counts(operations: list[dict[str, Any]]) -> list[int]:
+    """What people counted in the reject bin, in its order."""
+    return [int(o["counted"]) for o in operations if o["what"] == "clearance" and o.get("counted") is not None]
 
 
 def _untested(last_good: Mapping[str, int], operations: list[dict[str, Any]]) -> Iterator[str]:

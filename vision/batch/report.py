@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from vision.batch.life import OrderedBatch
+from vision.batch.places import PlaceAccount, place_accounts
 from vision.batch.reconcile import Reconciliation
-from vision.report.document import Block, Callout, Cell, Document, Facts, Heading, Paragraph, Table, Tone
+from vision.report.document import Beside, Block, Callout, Cell, Document, Facts, Heading, Paragraph, Table, Tone
 from vision.results.operations import read_operations
 from vision.results.reader import open_batch
 from vision.results.seal import head
 from vision.results.signatures import read_signatures
 from vision.results.verify import Examination, examine
+from vision.types import Reason
+from vision.verdict.reasons import WORDS
 
 _SERIAL_TERMS = ("allocated", "commissioned", "scrapped", "sampled", "destroyed", "returned", "unexplained")
 _TRIGGER_TERMS = ("triggers", "accepted", "rejected", "removed")
@@ -33,8 +37,9 @@ def batch_document(batch: OrderedBatch, result: Reconciliation) -> Document:
         _verdict(result, examined, operations),
         _facts(batch, operations),
         *_equations(result),
-        *_reasons(batch),
+        *_reasons(batch, result.trays),
         *_grades(batch),
+        *_places(batch),
         *_challenges(operations),
         *_operations(operations),
         *_record(batch, examined),
@@ -88,15 +93,28 @@ def _equations(result: Reconciliation) -> list[Block]:
     bin_rows: tuple[tuple[str, str], ...] = (("rejects signalled", str(result.rejects_signalled)), ("rejects confirmed", confirmed))
     if result.machine_rejected:
         bin_rows = (*bin_rows, ("confirmed by the machine", f"{result.machine_confirmed} of {result.machine_rejected}"))
+    if len(result.bin_counts) > 1:
+        bin_rows = (*bin_rows, ("counts of the bin", " ".join(f"{count:+d}" for count in result.bin_counts)))
+    what = "trays" if result.trays else "packs"
     blocks: list[Block] = [
         Heading("Reconciliation"),
-        Paragraph(
-            "allocated = commissioned + scrapped + sampled + destroyed or inactive + returned + unexplained; unexplained = 0"
+        Beside(
+            (
+                Table(("serials", "count"), serial_rows, right=(1,)),
+                Table((what, "count"), (*trigger_rows, *bin_rows), right=(1,)),
+            )
         ),
-        Table(("serials", "count"), serial_rows, right=(1,)),
-        Paragraph("triggers = accepted + rejected + removed by hand; rejects signalled = rejects confirmed"),
-        Table(("packs", "count"), (*trigger_rows, *bin_rows), right=(1,)),
+        Paragraph(
+            "allocated = commissioned + scrapped + sampled + destroyed (or inactive) + returned; none may be unexplained. "
+            "triggers = accepted + rejected + removed by hand; rejects signalled = rejects confirmed.",
+            Tone.MUTED,
+        ),
     ]
+    if result.trays:
+        words = (
+            "A trigger is a tray. It passes as a whole; one that was rejected counts as one reject, whatever was taken out of it."
+        )
+        blocks.append(Paragraph(words, Tone.MUTED))
     if result.unexplained_serials:
         rows = tuple((Cell(text, code=True),) for text in result.unexplained_serials)
         blocks.append(Table(("unexplained serials",), rows))
@@ -109,12 +127,13 @@ def reason_counts(folder: Path) -> Counter[str]:
     return Counter(reasons[0] for reasons in table["reasons"].to_pylist() if reasons)
 
 
-def _reasons(batch: OrderedBatch) -> list[Block]:
+def _reasons(batch: OrderedBatch, trays: bool) -> list[Block]:
     counts = reason_counts(batch.folder)
     if not counts:
         return []
-    rows = tuple((Cell(name, code=True), str(count)) for name, count in counts.most_common())
-    return [Heading("Rejects by first reason"), Table(("reason", "packs"), rows, right=(1,))]
+    rows = tuple((Cell(name, code=True), WORDS.get(Reason(name), ""), str(count)) for name, count in counts.most_common())
+    columns = ("reason", "in words", "trays" if trays else "packs")
+    return [Heading("Rejects by first reason"), Table(columns, rows, right=(2,), shares=(0, 1, 0))]
 
 
 def grade_counts(folder: Path) -> Counter[str]:
@@ -135,6 +154,47 @@ def _grades(batch: OrderedBatch) -> list[Block]:
     return [Heading("Grades of accepted packs"), Table(("grade", "symbols", "share"), rows, right=(1, 2))]
 
 
+def _places(batch: OrderedBatch) -> list[Block]:
+    accounts = place_accounts(batch.folder)
+    if not accounts:
+        return []
+    stations = len({one.station for one in accounts}) > 1
+    blocks: list[Block] = [Heading("Containers by place of the tray")]
+    outstanding = tuple(_outstanding(one) for one in accounts if one.many_bad or one.falls)
+    if outstanding:
+        blocks.append(Callout("Some places differ from the others", outstanding, Tone.WARN))
+    rows = []
+    for one in accounts:
+        faults = ", ".join(f"{name} {count}" for name, count in one.reasons.most_common(2))
+        rows.append(
+            (
+                f"{one.station} {one.position}" if stations else str(one.position),
+                ", ".join(one.cavities) or "-",
+                str(one.seen),
+                str(one.good),
+                str(one.empty),
+                Cell(str(one.bad - one.empty), Tone.WARN if one.many_bad else Tone.PLAIN),
+                Cell(faults, code=True),
+                _grade(one.grade),
+                Cell(f"{_grade(one.begin)} to {_grade(one.end)}", Tone.WARN if one.falls else Tone.PLAIN),
+            )
+        )
+    columns = ("place", "mould cavity", "trays", "good", "empty", "bad", "bad for", "mean grade", "first to last quarter")
+    blocks.append(Table(columns, tuple(rows), right=(0, 2, 3, 4, 5, 7, 8), shares=(0, 0, 0, 0, 0, 0, 1, 0, 0)))
+    return blocks
+
+
+def _grade(grade: float) -> str:
+    return "-" if isnan(grade) else f"{grade:.1f}"
+
+
+def _outstanding(one: PlaceAccount) -> str:
+    name = f"place {one.position} of {one.station}" + (f" (cavity {', '.join(one.cavities)})" if one.cavities else "")
+    words = [f"{one.bad} of {one.seen} are bad or missing, more than at the others"] if one.many_bad else []
+    words += [f"its mean grade fell from {_grade(one.begin)} to {_grade(one.end)}"] if one.falls else []
+    return f"{name}: {' and '.join(words)}"
+
+
 def _time(utc: str) -> str:
     """A time for a reader: to the second, in UTC; the record has the milliseconds."""
     return datetime.fromisoformat(utc).astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -151,7 +211,7 @@ def _challenges(operations: list[dict[str, Any]]) -> list[Block]:
         rows.append(
             (_time(test["utc"]), test["who"], Cell("passed" if passed else "FAILED", Tone.GOOD if passed else Tone.BAD), steps)
         )
-    return [Heading("Challenge tests"), Table(("time", "who", "result", "known-bad packs"), tuple(rows))]
+    return [Heading("Challenge tests"), Table(("time", "who", "result", "known-bad packs"), tuple(rows), shares=(0, 0, 0, 1))]
 
 
 def _operations(operations: list[dict[str, Any]]) -> list[Block]:
@@ -162,12 +222,17 @@ def _operations(operations: list[dict[str, Any]]) -> list[Block]:
         about = about or ", ".join(
             f"{operation['station']} {t}" for t in operation.get("triggers", [])[:8] if "station" in operation
         )
-        if operation["what"] == "confirm":
+        if operation["what"] == "components":
+            about = ", ".join(f"{one['kind'].replace('_', ' ')} {one['id']}" for one in operation["components"][:4])
+            about += f" and {len(operation['components']) - 4} more" if len(operation["components"]) > 4 else ""
+        elif operation["what"] == "confirm":
             about = f"{operation['confirmed']} of {operation['rejected']} rejects"
         elif operation["what"] == "clearance" and operation.get("counted") is not None:
-            about = f"{operation['counted']} in the bin"
+            count = operation["counted"]
+            about = f"{count} in the bin" if count >= 0 else f"count of the bin corrected by {count}"
         rows.append((_time(operation["utc"]), operation["who"], operation["what"], about, operation["why"]))
-    return [Heading("Operations"), Table(("time", "who", "what", "packs", "why"), tuple(rows))] if rows else []
+    columns = ("time", "who", "what", "about", "why")
+    return [Heading("Operations"), Table(columns, tuple(rows), shares=(0, 0, 0, 1, 1))] if rows else []
 
 
 def _record(batch: OrderedBatch, examined: Examination) -> list[Block]:
@@ -183,7 +248,7 @@ def _record(batch: OrderedBatch, examined: Examination) -> list[Block]:
             ((Cell("head (seal.jsonl)"), Cell(head(batch.folder) or "nothing is sealed yet", code=True)), *hashes),
         ),
         Paragraph("Signatures are bound to the head: any change to a row, an image, the order or an operation gives another one."),
-        Table(("time", "name", "meaning", "head"), signatures or (("", "", "", ""),)),
+        Table(("time", "name", "meaning", "head"), signatures, shares=(0, 0, 1, 0)) if signatures else Paragraph("Not signed yet."),
     ]
     if examined.notes:
         blocks.append(Paragraph("; ".join(examined.notes), Tone.MUTED))
@@ -203,6 +268,9 @@ def batch_table(batch: OrderedBatch, result: Reconciliation) -> pa.Table:
         ("packs", "machine_confirmed", result.machine_confirmed, None),
     ]
     rows += [("reasons", name, count, None) for name, count in reason_counts(batch.folder).most_common()]
+    rows += [
+        (f"places {one.station}", str(one.position), one.good, ", ".join(one.cavities)) for one in place_accounts(batch.folder)
+    ]
     rows += [("grades", letter, count, None) for letter, count in sorted(grade_counts(batch.folder).items())]
     rows += [("open_points", str(number), None, text) for number, text in enumerate(result.open_points, 1)]
     for number, operation in enumerate(read_operations(batch.folder), 1):

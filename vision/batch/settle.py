@@ -34,14 +34,6 @@ class Journal:
     rejected: set[str] = field(default_factory=set)
     moved: dict[str, State] = field(default_factory=dict)
 
-    def state_of(self, serial: str) -> State | None:
-        """Where a serial must stand; None where the journal has not seen it."""
-        if serial in self.moved:
-            return self.moved[serial]
-        if serial in self.accepted:
-            return State.COMMISSIONED
-        return State.ENCODED if serial in self.rejected else None
-
 
 @dataclass(frozen=True, slots=True)
 class Settled:

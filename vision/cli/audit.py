@@ -38,7 +38,8 @@ def audit(
     grade_min: Annotated[float, typer.Option(help="lowest grade that passes; trends are measured against it")] = 1.5,
     symbols: Annotated[int | None, typer.Option(min=1, help="in each frame: the search ends there, many times quicker")] = None,
     regrade: Annotated[
-        str | None, typer.Option(metavar="KEY=VALUE,...", help="also by another edition, aperture, grade_min")
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE,...", help="also by another edition, standard, aperture, grade_min: all at once"),
     ] = None,
     verifier: Annotated[Path | None, typer.Option(metavar="FILE.csv", help="a verifier's values, paired by content")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="processes; all cores without it")] = None,
@@ -55,14 +56,17 @@ def audit(
     from vision.audit.run import run_audit
     from vision.audit.sources import open_source
     from vision.audit.summary import summarize
+    from vision.audit.verifier import read_verifier
     from vision.report.writer import check_path
 
     if report is not None:
         check_path(report)
+    if verifier is not None:
+        read_verifier(verifier)  # before the work: a wrong file must not show after hours
     base: dict[str, Any] = {"standard": standard, "edition": edition, "aperture": aperture}
     base |= {"mm_per_px": mm_per_px, "white": white, "black": black}
     recipe = recipe_of(base, order, symbols, grade_min)
-    other = None if regrade is None else recipe_of(*_changed(base, grade_min, regrade, order, symbols))
+    other = recipe_of(*_changed(base, grade_min, ",".join(regrade), order, symbols)) if regrade else None
     brief = Brief(tuple(open_source(source) for source in sources), recipe, other)
     folder = results or Path("audits") / brief.digest()[:12]
     with _bar() as show:
@@ -121,13 +125,16 @@ def _changed(
     """The arguments of `recipe_of` with what --regrade changes."""
     from vision.config import ConfigError
 
-    setup = dict(setup)
+    setup, seen = dict(setup), set()
     for pair in words.split(","):
         key, equals, value = pair.strip().partition("=")
         if not equals or key not in ("edition", "standard", "aperture", "grade_min"):
             raise ConfigError(
                 f"the call: --regrade {pair!a}: expected edition=, standard=, aperture= or grade_min=, comma between them"
             )
+        if key in seen:
+            raise ConfigError(f"the call: --regrade {pair!a}: {key} is given twice; the frames are graded by one other recipe")
+        seen.add(key)
         if key != "grade_min":
             setup[key] = value
             continue

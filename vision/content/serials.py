@@ -85,7 +85,3 @@ class SerialIndex:
             return Reason.BLOCKED_SERIAL
         used = self._used[place] if place >= 0 else serial in self._seen
         return Reason.DUPLICATE_SERIAL if used else None
-
-    @property
-    def seen_count(self) -> int:
-        return len(self._seen) + int(self._used.sum())

@@ -37,17 +37,11 @@ def _pitch(symbol: Symbol) -> float:
     return (wide / columns + tall / rows) / 2
 
 
-def sample(pixels: Pixels, symbol: Symbol, work: Workspace, sharpen: float = 0.0) -> Modules:
-    """The modules of a symbol, judged against the light and dark around each.
-
-    pixels: (height, width) uint8, C-contiguous. sharpen: share of its four neighbours' greys that is taken out of a module, for
-    blurred prints; 0 = none.
-    """
-    return judged(module_greys(pixels, symbol, work), sharpen, work)
-
-
 def judged(greys: Greys, sharpen: float, work: Workspace) -> Modules:
-    """Modules from their greys with the ring (rows + 2, columns + 2), dark = 1."""
+    """Modules from their greys with the ring (rows + 2, columns + 2), judged against the light and dark around each; dark = 1.
+
+    sharpen: share of its four neighbours' greys that is taken out of a module, for blurred prints; 0 = none.
+    """
     shape = greys.shape[0] - 2, greys.shape[1] - 2
     bits, confidence = np.empty(shape, np.uint8), np.empty(shape, np.float32)
     judge_modules(greys, sharpen, work.array("judged", (9, *shape), np.float32), bits, confidence)

@@ -169,7 +169,8 @@ def summary(limits: tuple[Limit, ...], report: GradeReport) -> str:
     if first.without > report.overall:
         return f"{words}; without it {first.without:.1f}"
     if others:
-        return f"{words}; also {'; '.join(other.words for other in others)}"
+        together = without_all(tuple(limit for limit in limits if limit.limiting), report)
+        return f"{words}; also {'; '.join(other.words for other in others)}; without all of them {together:.1f}"
     return words
 
 
@@ -180,7 +181,10 @@ def without_all(limits: tuple[Limit, ...], report: GradeReport) -> float:
 
 
 def _names(parameters: tuple[str, ...]) -> str:
-    return " and ".join(name.replace("_", " ") for name in parameters[:2]) + (" ..." if len(parameters) > 2 else "")
+    words = [name.replace("_", " ") for name in parameters]
+    if len(words) < 4:
+        return ", ".join(words[:-1]) + (" and " if len(words) > 1 else "") + words[-1]
+    return f"{words[0]}, {words[1]} and {len(words) - 2} more"
 
 
 def _rest(report: GradeReport, *without: str) -> float:

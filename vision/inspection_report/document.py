@@ -12,7 +12,7 @@ from vision.grade.details import GradeDetails, damaged_segments, details
 from vision.grade.evidence import Evidence, Mask, evidence_of
 from vision.grade.geometry import outline
 from vision.grade.images import ImagesGrade
-from vision.grade.limits import Limit, summary
+from vision.grade.limits import Limit, summary, without_all
 from vision.grade.setup import Setup
 from vision.inspection_report import figures
 from vision.inspection_report.tables import overlays, parameters, segments, tone_of
@@ -196,6 +196,8 @@ def _limits(report: GradeReport, limits: Limits) -> Iterator[Block]:
             lines.insert(1, f"Without it the grade would be {limit.without:.1f}.")
         tone = Tone.BAD if tone_of(limit.grade) is Tone.BAD else Tone.WARN
         yield Callout(f"{limit.words[0].upper()}{limit.words[1:]}", tuple(lines), tone)
+    if len(told) > 1:
+        yield Paragraph(f"With all of these put right the grade would be {without_all(tuple(told), report):.1f}.")
     others = [limit for limit in limits if limit not in told]
     if others:
         yield Paragraph("Also below 4.0:", Tone.MUTED)

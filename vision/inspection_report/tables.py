@@ -88,7 +88,10 @@ def segments(report: GradeReport, found: GradeDetails) -> Iterator[Block]:
             continue
         grade = Cell(f"{track.grade:.1f}", tone_of(track.grade))
         shares = f"track {_share(track)}, solid area {_share(solid)}"
-        rows.append((f"Clock track, {track.part}", shares, f"{track.transition_ratio:.1%}", grade))
+        ratio = track.transition_ratio  # infinite where one side has no transition
+        rows.append(
+            (f"Clock track, {track.part}", shares, f"{ratio:.1%}" if ratio is not None and np.isfinite(ratio) else "-", grade)
+        )
     if whole:
         rows.append((f"{whole} other clock tracks", "", "", Cell("4.0", Tone.GOOD)))
     value, average = report.segments["average_value"], report.segments["average"]
@@ -109,7 +112,7 @@ def overlays(found: GradeDetails) -> Iterator[Block]:
                 f"{row.level:.1f}",
                 str(row.at),
                 str(row.errors),
-                f"{row.unused:.0%}",
+                f"{max(0.0, row.unused):.0%}",  # more errors than can be corrected leave none
                 f"{row.unused_grade:.1f}",
                 Cell(f"{row.grade:.1f}", Tone.GOOD if row.grade >= overlay.grade and row.grade > 0 else Tone.PLAIN),
             )
@@ -142,7 +145,11 @@ def _weak_codewords(found: GradeDetails) -> Iterator[Block]:
         )
         for k in weak[:CODEWORDS_MOST]
     )
+    # Two halves next to each other: four rows more would often begin a page of their own.
+    half = max(4, (len(rows) + 1) // 2)
     more = f"; {len(weak) - CODEWORDS_MOST} more are not listed" if len(weak) > CODEWORDS_MOST else ""
-    caption = f"{len(weak)} of {len(overlay.levels)} codewords below level 4, the weakest first{more}"
-    columns = ("codeword", "block", "level", "its lowest module (row, column)", "state")
-    yield Table(columns, rows, right=(0, 1, 2), caption=caption, shares=(0, 0, 0, 0, 1))
+    caption = f"{len(weak)} of {len(overlay.levels)} codewords below level 4, the weakest first, each with its lowest module{more}"
+    columns = ("codeword", "block", "level", "row, column", "state")
+    halves = [Table(columns, part, right=(0, 1, 2), shares=(0, 0, 0, 0, 1)) for part in (rows[:half], rows[half:]) if part]
+    yield Paragraph(caption, Tone.MUTED)
+    yield Beside(tuple(halves)) if len(halves) > 1 else halves[0]

@@ -28,18 +28,14 @@ class LatencyHistogram:
         self.count += 1
         self.max_ns = max(self.max_ns, latency_ns)
 
-    def quantile_ms(self, q: float) -> float | None:
-        """The upper edge of the bucket that holds the q-quantile, in ms; None while empty."""
-        return self._quantiles_ms((q,))[0]
-
     def as_dict(self) -> dict[str, float | None]:
         longest = self.max_ns / 1e6 if self.count else None
-        values = (*self._quantiles_ms((0.50, 0.99, 0.999)), longest)
+        values = (*self.quantiles_ms((0.50, 0.99, 0.999)), longest)
         rounded = (None if value is None else round(value, 2) for value in values)
         return dict(zip(("p50", "p99", "p999", "max"), rounded, strict=True))
 
-    def _quantiles_ms(self, rising: tuple[float, ...]) -> list[float | None]:
-        """All in one pass: the status asks several times a second."""
+    def quantiles_ms(self, rising: tuple[float, ...]) -> list[float | None]:
+        """The upper edge of the bucket that holds each quantile, in ms; None while empty. In one pass: the status asks often."""
         if not self.count:
             return [None] * len(rising)
         found: list[float | None] = []

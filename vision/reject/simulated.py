@@ -20,8 +20,6 @@ class SimulatedOutput:
 
     def __init__(self, log_path: Path | None = None) -> None:
         self.ready = False
-        self.beat_count = 0
-        self.expected_count = 0
         self.accepted_count = 0
         self.rejected_count = 0
         self._log_path = log_path
@@ -39,7 +37,7 @@ class SimulatedOutput:
                 raise OutputError(f"simulated output: {self._log_path}: {error.strerror}") from None
 
     def expect(self, trigger: int) -> None:
-        self.expected_count += 1
+        """Nothing: acts at the due time."""
 
     def decide(self, trigger: int, accept: bool, bad_places: int = 0) -> None:
         """Nothing: acts at the due time."""
@@ -59,7 +57,6 @@ class SimulatedOutput:
 
     def heartbeat(self, ready: bool, now_ns: int) -> None:
         self.ready = ready
-        self.beat_count += 1
 
     def tick(self, now_ns: int) -> None:
         if self._loss:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,6 @@ from vision.results.chain import chain_lines, link, origin, sha256
 from vision.results.folder import BATCH_INFO, ResultsError, sync_folder
 
 OPERATIONS = "operations.jsonl"
-
-Operation = Mapping[str, Any]
 
 
 def utc_now() -> str:

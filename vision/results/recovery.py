@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vision.results.chain import chain_lines
-from vision.results.folder import IMAGES, ResultsError, batches
+from vision.results.folder import IMAGES, ResultsError
 from vision.results.images import DAMAGED, recover_images
 from vision.results.operations import mend_operations
 from vision.results.seal import SEALS, finish_interrupted, seal_file
@@ -39,11 +39,6 @@ class Recovery:
 def needs_recovery(folder: Path) -> bool:
     """A batch folder was left in the middle of something."""
     return any(folder.glob("*.arrows")) or any(folder.glob(".*.tmp")) or any((folder / IMAGES).glob(".*.tmp"))
-
-
-def recover_line(line_folder: Path) -> list[Recovery]:
-    """Recovers every batch of a line that needs it, oldest first; call with the line locked. Raises nothing for what it finds."""
-    return [recover(batch) for batch in batches(line_folder) if needs_recovery(batch)]
 
 
 def recover(folder: Path) -> Recovery:

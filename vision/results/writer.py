@@ -53,7 +53,6 @@ class BatchWriter:
         self._sealing: Steps | None = None
         self._retry_ns = 0
         self._ending = False
-        self.rows_written = 0
         self.refused_count = 0
         self.recovery = recover(folder)
         if self.recovery.problems:
@@ -109,7 +108,6 @@ class BatchWriter:
                     raise RecordingError(f"{self._folder}: {len(kept)} rows not recorded ({error.strerror or error})") from error
             self._pending = []
             self._stream_rows += len(kept)
-            self.rows_written += len(kept)
             written = [(record.station, record.trigger, record.revision) for record in kept]
         acks = self._resent + written
         self._resent = []

@@ -199,13 +199,6 @@ class Aggregation:
     def ssccs_left(self) -> int:
         return sum(one.size for one in self.ranges) - self._drawn
 
-    def ancestors(self, epc: str) -> list[str]:
-        """The containers around a pack or container, the innermost first."""
-        found = []
-        while (parent := self.parents.get(epc)) is not None:
-            found.append(epc := parent)
-        return found
-
     def packs(self, parent: str) -> list[str]:
         """The packs in a container, at any depth."""
         found: list[str] = []

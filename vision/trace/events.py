@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum
 from typing import IO, Any, NamedTuple
 
-from vision.trace.identifiers import STEM, place_link
+from vision.trace.identifiers import digital_link, place_link
 
 CONTEXT = ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld", {"cbvmda": "urn:epcglobal:cbv:mda:"}]
 """The second part says again what the first says of the prefix: readers that do not load contexts find it."""
@@ -112,10 +112,10 @@ def event_objects(events: Iterable[Event], place: Place) -> Iterator[dict[str, A
     for event in events:
         kind = KINDS[event.happening]
         moment, offset = clock(event.utc_ns)
-        links = [STEM + epc for epc in event.epcs]
+        links = [digital_link(epc) for epc in event.epcs]
         found: dict[str, Any] = {"type": kind.type, "eventTime": moment, "eventTimeZoneOffset": offset, "eventID": ""}
         if kind.type == "AggregationEvent":
-            found["parentID"] = STEM + event.parent
+            found["parentID"] = digital_link(event.parent)
             found["childEPCs"] = links
         else:
             found["epcList"] = links

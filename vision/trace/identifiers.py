@@ -87,6 +87,7 @@ def item_of(epc: str) -> tuple[str, str]:
 
 
 def digital_link(epc: str) -> str:
+    """The canonical Digital Link URI of an EPC."""
     return STEM + epc
 
 

@@ -68,10 +68,6 @@ class Whereabouts:
         found = self._row(epc)
         return str(found["parent"]) if found else ""
 
-    def knows(self, epc: str) -> bool:
-        """Whether it was ever packed, or is a container."""
-        return epc in self._after or epc in self._levels or self._row(epc) is not None
-
     def level(self, container: str) -> str:
         """The name of a container's level, "" = no such container."""
         found = self._levels.get(container) or (self._row(container) or {}).get("level")

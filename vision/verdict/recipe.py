@@ -46,6 +46,11 @@ class Recipe:
         if self.layout is not None and self.symbols_per_frame != len(self.layout.places):
             raise ValueError(f"symbols_per_frame {self.symbols_per_frame}: expected {len(self.layout.places)}, one for each place")
 
+    def of_one_container(self) -> Recipe:
+        """For one container that was taken out of its tray: the same, but a frame holds one symbol, wherever it lies."""
+        search = dataclasses.replace(self.search, symbol_count=1, extra_effort=self.search.extra_effort or EXTRA_EFFORT)
+        return dataclasses.replace(self, search=search, symbols_per_frame=1, layout=None)
+
     def hash(self) -> str:
         """SHA-256 of the canonical JSON of all fields; the order enters with its own digest."""
         fields: dict[str, Any] = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
