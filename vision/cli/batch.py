@@ -25,7 +25,6 @@ app = typer.Typer(
     Example: vision batch start line.toml PO-4711.json --who "A. Operator"
     """,
     rich_markup_mode=None,
-    no_args_is_help=True,
 )
 LineFile = Annotated[Path, typer.Argument(metavar="LINE.toml", help="line file")]
 Folder = Annotated[
