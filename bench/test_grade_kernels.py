@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kernels import aperture, grid_edges, grid_lines
+from kernels import aperture, grid_edges, grid_lines, grid_pattern
 from tests.grade.known_symbols import reading, symbol
 from tests.grade.symbol_renderer import Picture, matrix, picture
 from vision.decode.symbol_sizes import size_of
@@ -85,6 +85,22 @@ def test_line_offsets(benchmark: Any, drawn: Picture) -> None:
     grid_lines.edge_shifts(across, 1, shifts)
     scratch = np.zeros((2, 24)), np.zeros((5, 25, 25)), np.zeros((9, 25))
     assert benchmark(grid_lines.line_offsets, across, shifts, 1, *scratch, out) == 0
+
+
+def test_pattern_shifts(benchmark: Any, drawn: Picture) -> None:
+    image, _, centres, _ = fitted(drawn)
+    expected = np.zeros((26, 26), np.uint8)
+    expected[1:-1, 1:-1] = drawn.dark
+    assert benchmark(grid_pattern.pattern_shifts, image, 0, 0, centres, expected, 0, 3, np.empty((10, 10, 5))) == 100
+
+
+def test_bow_of(benchmark: Any) -> None:
+    nodes = np.random.default_rng(1).uniform(0, 24, (10, 10, 5))
+    assert benchmark(grid_pattern.bow_of, nodes, np.empty((25, 25)), np.empty((25, 25))) == 100
+
+
+def test_level_grid(benchmark: Any, drawn: Picture) -> None:
+    assert benchmark(grid_pattern.level_grid, drawn.grid(), np.empty((25, 25, 2))) < 1e-6
 
 
 def test_pattern_grades(benchmark: Any, drawn: Picture) -> None:

@@ -11,6 +11,7 @@ import multiprocessing
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Protocol
@@ -59,6 +60,8 @@ class Processes:
         CONTEXT.set_forkserver_preload(["vision.audit.look"])
         before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # held until a worker ignores it itself
         try:
+            resource_tracker.ensure_running()  # started by the first worker otherwise, and it takes the mask off
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
             for _ in range(workers):
                 self._start()
         finally:

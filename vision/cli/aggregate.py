@@ -21,7 +21,6 @@ app = typer.Typer(
     Example: vision aggregate pack line.toml --level case --image layer.png --count 48
     """,
     rich_markup_mode=None,
-    no_args_is_help=True,
 )
 LineFile = Annotated[Path, typer.Argument(metavar="LINE.toml", help="the line file; its [trace] has the levels")]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]

@@ -21,7 +21,6 @@ app = typer.Typer(
     Example: vision batch start line.toml PO-4711.json --who "A. Operator"
     """,
     rich_markup_mode=None,
-    no_args_is_help=True,
 )
 app.add_typer(batch_packs.app)
 

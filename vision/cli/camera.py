@@ -21,12 +21,15 @@ app = typer.Typer(
     Example: vision camera list --producer simulator
     """,
     rich_markup_mode=None,
-    no_args_is_help=True,
 )
 
 Producers = Annotated[
     list[Path] | None,
-    typer.Option("--producer", metavar="FILE.cti", help="GenTL producer; GENICAM_GENTL64_PATH without one, `simulator` for ours"),
+    typer.Option(
+        "--producer",
+        metavar="FILE.cti",
+        help="GenTL producer, `simulator` for ours; without one those of GENICAM_GENTL64_PATH, and ours where that names none",
+    ),
 ]
 ProfileName = Annotated[str, typer.Argument(metavar="PROFILE", help="a name in camera_profiles/, or a file")]
 Serial = Annotated[str | None, typer.Option("--serial-number", help="which camera, where more than one is seen")]
@@ -80,10 +83,13 @@ def show(
 @app.command()
 def grab(
     profile: ProfileName,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.png", help="where the frame goes")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE.png", help="where the frame goes; PROFILE.png here without it")
+    ] = None,
     producer: Producers = None,
     serial_number: Serial = None,
     source: Source = None,
+    as_json: AsJson = False,
 ) -> int:
     """Grabs one frame.
 
@@ -94,6 +100,7 @@ def grab(
     from vision.cameras.camera import CameraError
     from vision.cameras.record import next_frame
 
+    out = out or Path(f"{Path(profile).stem}.png")
     if not cv2.haveImageWriter(str(out)):
         raise CameraError(f"--out {out}: no kind of image, expected .png or .tif")
     if not out.absolute().parent.is_dir():
@@ -103,35 +110,46 @@ def grab(
         pixels, got = next_frame(camera, _TIMEOUT_S)
     if not cv2.imwrite(str(out), pixels):
         raise CameraError(f"--out {out}: could not be written")
-    print(f"{out}: {pixels.shape[1]} x {pixels.shape[0]}, frame id {got.frame_id}", file=sys.stderr)
+    height, width = pixels.shape
+    if as_json:
+        print(json.dumps({"file": str(out), "width": width, "height": height, "frame_id": got.frame_id}))
+    print(f"{out}: {width} x {height}, frame id {got.frame_id}", file=sys.stderr)
     return 0
 
 
 @app.command()
 def record(
     profile: ProfileName,
-    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="a new folder for the frames and their index.csv")],
+    folder: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FOLDER]", help="a new folder for the frames and their frames.csv; PROFILE here without one"),
+    ] = None,
     frames: Annotated[int, typer.Option(min=1, help="how many frames")] = 100,
     producer: Producers = None,
     serial_number: Serial = None,
     source: Source = None,
+    as_json: AsJson = False,
 ) -> int:
-    """Records frames to a folder that `vision run` and `vision inspect` can replay.
+    """Records frames to a folder that `vision run` can replay, and `vision inspect` and `vision audit` look at.
+
+    Exit code 1 where the camera ended before there were so many.
 
     Example: vision camera record simulator_1280x1024_line0 packs --frames 50 --producer simulator
     """
     from vision.cameras.record import record as to_folder
 
+    folder = folder or Path(Path(profile).stem)
     with _camera(profile, producer, serial_number, source) as camera:
         count = to_folder(camera, folder, frames, _TIMEOUT_S)
+    if as_json:
+        print(json.dumps({"folder": str(folder), "frames": count}))
     print(f"{folder}: {count} frames", file=sys.stderr)
     return 0 if count == frames else 1
 
 
 @contextmanager
 def _producers(given: list[Path] | None, source: Path | None) -> Iterator[list[Path]]:
-    """The producers asked for; with our simulator among them, its recording is prepared and removed again."""
-    from vision.cameras.camera import CameraError
+    """The producers asked for, our simulator where none is known; with it its recording is prepared and removed again."""
     from vision.cameras.genicam import find_producers
     from vision.cameras.simulator import producer_path
     from vision.pipeline.sources import simulated
@@ -139,7 +157,8 @@ def _producers(given: list[Path] | None, source: Path | None) -> Iterator[list[P
     ours = producer_path()
     paths = [ours if str(path) == "simulator" else path for path in given or []] or find_producers()
     if not paths:
-        raise CameraError("no GenTL producer: name one with --producer, or set GENICAM_GENTL64_PATH")
+        print("no GenTL producer is set (--producer, GENICAM_GENTL64_PATH): the simulated camera stands in", file=sys.stderr)
+        paths = [ours]
     if ours not in paths:
         yield paths
         return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -21,6 +23,7 @@ def check(
     line: Annotated[Path, typer.Argument(metavar="LINE.toml", help="line file")],
     order: Annotated[Path | None, typer.Option(metavar="ORDER.json", help="also check an order")] = None,
     camera: Annotated[bool, typer.Option(help="open each camera, apply its profile and read it back")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON line on stdout")] = False,
 ) -> int:
     """Shows the effective configuration, memory and latency sums, and each camera's read-back; exit code 2 on any doubt.
 
@@ -35,36 +38,51 @@ def check(
     loaded = load_order(order) if order is not None else None
     recipes = [station.recipe.recipe(loaded) for station in config.stations]
     doubts: list[str] = []
+    cameras: dict[str, Sequence[Readback]] = {}
     try:
         with prepare_sources(config, purpose="check") as sources:
             sizes = {s.name: (at.shape[1], at.shape[0]) for s, at in zip(config.stations, sources, strict=True)}
-            _print_configuration(describe(config, sizes))
-            for station, recipe in zip(config.stations, recipes, strict=True):
-                _print_search(station.name, recipe, loaded)
+            groups = _groups(describe(config, sizes))
+            groups |= {
+                f"station {s.name} lets a pack through with": _search(r, loaded)
+                for s, r in zip(config.stations, recipes, strict=True)
+            }
+            if not as_json:
+                _print_configuration(groups)
             doubts += _doubts(config, sizes)
             for station, source in zip(config.stations, sources, strict=True):
                 if camera and station.camera.backend != "recorded":
-                    _print_camera(station.name, rows := read_back(station.camera, source))
+                    cameras[station.name] = rows = read_back(station.camera, source)
+                    if not as_json:
+                        _print_camera(station.name, rows)
                     doubts += [f"station {station.name}: {_feature(row)} differs" for row in rows if row.differs]
     except CameraError as error:
         raise ConfigError(f"{line}: {error}") from None
+    if as_json:
+        read = {name: [dataclasses.asdict(row) for row in rows] for name, rows in cameras.items()}
+        print(json.dumps({"line": str(line), "configuration": groups, "cameras": read, "doubts": doubts}))
     if doubts:
         print(f"vision: {line}: {'; '.join(doubts)}", file=sys.stderr)
         return 2
-    print("\nno doubt: the line can start")
+    if not as_json:
+        print("\nno doubt: the line can start")
     return 0
 
 
-def _print_configuration(rows: Sequence[tuple[str, str]]) -> None:
+def _groups(rows: Sequence[tuple[str, str]]) -> dict[str, dict[str, str]]:
     """Name and value under the headings and keys of the line file, then the sums of time and memory."""
-    groups: dict[str, list[tuple[str, str]]] = {}
+    groups: dict[str, dict[str, str]] = {}
     for name, value in rows:
         heading, key = _place(name)
-        groups.setdefault(heading, []).append((key, value))
-    groups["sums"] = groups.pop("sums", [])
+        groups.setdefault(heading, {})[key] = value
+    groups["sums"] = groups.pop("sums", {})
+    return groups
+
+
+def _print_configuration(groups: dict[str, dict[str, str]]) -> None:
     for heading, pairs in groups.items():
         print(f"{heading}")
-        for key, value in pairs:
+        for key, value in pairs.items():
             print(f"  {key:<28} {value}")
         print()
 
@@ -81,18 +99,20 @@ def _place(name: str) -> tuple[str, str]:
     return f"[{' '.join(words[:2])}{'.' + words[2] if len(words) > 3 else ''}]", words[-1]
 
 
-def _print_search(station: str, recipe: Recipe, order: Order | None) -> None:
-    """What the station then looks for: the recipe under the order."""
-    print(f"station {station} lets a pack through with")
+def _search(recipe: Recipe, order: Order | None) -> dict[str, str]:
+    """What a station then looks for: the recipe under the order."""
     number = "any number of codes" if recipe.symbols_per_frame is None else f"{recipe.symbols_per_frame} code(s)"
-    print(f"  {'codes':<28} {number}, one too many is {'seen' if recipe.search.symbol_count is None else 'not looked for'}")
-    print(f"  {'print':<28} grade {recipe.grade_min:.1f} or better, ISO/IEC {recipe.setup.standard}:{recipe.setup.edition}")
-    if order is None:
-        print(f"  {'content':<28} any that follows its scheme (no order given)")
-        return
-    serials = "any serial once" if order.serials is None else f"one of {len(order.serials)} serials, once"
-    product = order.gtin or order.ppn
-    print(f"  {'content':<28} order {order.order}: {product}, lot {order.lot}, expiry {order.expiry}, {serials}")
+    extra = "seen" if recipe.search.symbol_count is None else "not looked for"
+    content = "any that follows its scheme (no order given)"
+    if order is not None:
+        serials = "any serial once" if order.serials is None else f"one of {len(order.serials)} serials, once"
+        product = order.gtin or order.ppn
+        content = f"order {order.order}: {product}, lot {order.lot}, expiry {order.expiry}, {serials}"
+    return {
+        "codes": f"{number}, one too many is {extra}",
+        "print": f"grade {recipe.grade_min:.1f} or better, ISO/IEC {recipe.setup.standard}:{recipe.setup.edition}",
+        "content": content,
+    }
 
 
 def _doubts(config: LineConfig, sizes: dict[str, tuple[int, int]]) -> Iterator[str]:

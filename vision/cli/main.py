@@ -23,7 +23,6 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    no_args_is_help=True,
 )
 app.command("run")(run.run)
 app.command("check")(check.check)
@@ -59,8 +58,7 @@ def call(arguments: list[str] | None = None) -> int:
         return 0
     except TyperException as error:
         words = error.format_message() if hasattr(error, "format_message") else str(error)
-        if words:  # empty: help was shown instead
-            print(f"vision: {_one_line(words)} (see --help)", file=sys.stderr)
+        print(f"vision: {_one_line(words)} (see --help)", file=sys.stderr)
         return 2
     except Exception as error:
         from vision.cli.expected import EXPECTED

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,7 +17,6 @@ app = typer.Typer(
     Example: vision results verify results/DEMO/2026-11-23T120000Z
     """,
     rich_markup_mode=None,
-    no_args_is_help=True,
 )
 Folder = Annotated[
     Path, typer.Argument(metavar="FOLDER", help="a batch, results/LINE/BATCH; results/LINE is its newest one", callback=batch_in)
@@ -82,39 +80,41 @@ def show(
         for row in json_rows(table.slice(max(0, table.num_rows - last))):
             print(json.dumps(row))
         return 0
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     rows = rows_for(table, last)
-    shown = Table(box=None, pad_edge=False)
-    for name in rows[0] if rows else ():
-        shown.add_column(name)
-    for row in rows:
-        shown.add_row(*(Text(cell) for cell in row.values()))
-    Console(highlight=False).print(shown)
+    _print_table(list(rows[0]) if rows else [], rows)
     return 0
 
 
 @app.command()
 def export(
     folder: Folder,
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="its ending says the format: .csv, .parquet or .json")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="its ending says the format: .csv, .parquet or .json; stdout without it"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout; CSV without it")] = False,
 ) -> int:
     """Writes the rows of a batch as CSV, Parquet or JSON lines; hostile content is made harmless on the way.
 
     Example: vision results export results/DEMO/2026-11-23T120000Z --out batch.csv
     """
     from vision.results.export import export as write
+    from vision.results.export import text_of
     from vision.results.folder import ResultsError
     from vision.results.reader import open_batch
 
     _require_batch(folder)
+    if out is None:
+        sys.stdout.reconfigure(encoding="utf-8", newline="")  # type: ignore[union-attr]
+        sys.stdout.writelines(text_of(open_batch(folder), "json" if as_json else "csv"))
+        return 0
     form = out.suffix.lstrip(".").lower()
     if form not in ("csv", "parquet", "json"):
         raise ResultsError(f"--out {out}: its ending must be .csv, .parquet or .json")
     count = write(open_batch(folder), out, form)  # type: ignore[arg-type]
     print(f"{out}: {count} rows", file=sys.stderr)
+    if as_json:
+        print(json.dumps({"file": str(out), "rows": count}))
     return 0
 
 
@@ -144,6 +144,7 @@ def archive(
 def restore(
     uri: Annotated[str, typer.Argument(metavar="URI", help="an archived batch, URI/LINE/BATCH")],
     to: Annotated[Path, typer.Option("--to", metavar="FOLDER", help="a new folder")],
+    as_json: AsJson = False,
 ) -> int:
     """Fetches an archived batch and compares it with what was archived.
 
@@ -151,7 +152,8 @@ def restore(
     """
     from vision.results.archive import restore as fetch
 
-    print(f"{to}: {fetch(uri, to)} files, as archived")
+    count = fetch(uri, to)
+    print(json.dumps({"folder": str(to), "files": count}) if as_json else f"{to}: {count} files, as archived")
     return 0
 
 
@@ -165,26 +167,37 @@ def query(
 
     Example: vision results query results/DEMO/2026-11-23T120000Z "select accept, count(*) from results group by 1"
     """
-    from vision.results.export import printable
+    from vision.results.export import plain_rows
     from vision.results.reader import query as ask
 
     _require_batch(folder)
     answer = ask(folder, sql)
     if as_json:
-        for row in answer.to_pylist():
-            print(json.dumps(_plain(row), allow_nan=False))
+        for row in plain_rows(answer):
+            print(json.dumps(row, allow_nan=False))
         return 0
+    names = list(dict.fromkeys(answer.column_names))
+    _print_table(names, [{name: str(value) for name, value in row.items()} for row in plain_rows(answer)])
+    return 0
+
+
+def _print_table(names: list[str], rows: list[dict[str, str]]) -> None:
+    """Rows under their names; wrapped to a terminal, and whole for a pipe or a file."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from vision.results.export import printable
+
     shown = Table(box=None, pad_edge=False)
-    for name in answer.column_names:
-        shown.add_column(printable(name))
-    for row in answer.to_pylist():
-        shown.add_row(*(Text(printable(str(_plain(value)))) for value in row.values()))
-    Console(highlight=False).print(shown)
-    return 0
+    for name in names:
+        shown.add_column(Text(printable(name)), overflow="fold", no_wrap=not sys.stdout.isatty())
+    for row in rows:
+        shown.add_row(*(Text(printable(cell)) for cell in row.values()))
+    console = Console(highlight=False)
+    if not sys.stdout.isatty():
+        console.width = max(1, console.measure(shown, options=console.options.update(max_width=1_000_000)).maximum)
+    console.print(shown)
 
 
 def _require_batch(folder: Path) -> None:
@@ -196,18 +209,3 @@ def _require_batch(folder: Path) -> None:
         raise ResultsError(f"{folder}: no such batch folder, expected results/LINE/BATCH")
     if not any((folder / name).exists() for name in (BATCH_INFO, SEALS)) and not any(folder.glob("*.arrow*")):
         raise ResultsError(f"{folder}: no batch lies here, expected results/LINE/BATCH")
-
-
-def _plain(value: Any) -> Any:
-    """A value of an answer as JSON knows it: bytes in hex, times in ISO 8601, no number that is none."""
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from kernels.aperture import UNITS, aperture_half_px, aperture_weights, area_extremes, module_greys, polygon_spans, reference_image
 from kernels.grid_edges import TERMS, centre_values, drop_wrong, fit_levels, local_colours, module_edges
 from kernels.grid_lines import SHIFTS, corner_deviation, edge_shifts, extend_grid, grid_pitch, line_offsets, move_grid
+from kernels.grid_pattern import bow_of, level_grid, pattern_shifts
 from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.scratch import Scratch
 from vision.types import Pixels, Symbol
@@ -40,6 +41,21 @@ damaged. Where they were left in, the rim of a stain over a 144x144 bent the gri
 
 FIT_AGAIN = 0.05
 """Movement in modules above which the levels of light and dark are fitted anew: the modules were not seen at their centres."""
+
+BOW_WRONG, BOW_MOVED = 3, 0.3
+"""Modules of another colour than printed, and modules by which the grid left where it was sought, from which the print may be
+bowed more than edges can follow: then the known modules are looked for beside their places. A grid line that is half a module
+off sees the edges of its neighbour: of prints bowed by 0.7 to 0.95 X a third came out with wrong codewords or GN off by 0.1 and
+more, the 18x18 conformance symbol (0.84 X by its outer corners) among them."""
+
+BOW_SPACING, BOW_NODES = 3, 12
+"""Modules from one patch of known modules to the next, and patches along a side at most."""
+
+BOW_TURNS = 2
+"""Times that the known modules are looked for: the second time near their places."""
+
+BOW_WORTH = 0.5
+"""Share of the wrong modules that a bow may leave wrong: damage is the same on any grid, what comes of the grid goes with it."""
 
 MARGIN = 1.5
 """Modules around the symbol in which the reference image is made: the ring of one module, and room for the grid to move."""
@@ -150,12 +166,21 @@ def _lines(name: str, lines: int, places: int, work: Scratch) -> _Lines:
     )
 
 
-def _measured_grid(
-    reference: _Reference, symbol: Symbol, expected: Colours | None, work: Scratch
-) -> tuple[Floats, float, float, int]:
-    """The grid moved onto the edges, growth along x and y in modules, and the intersections without edges near."""
-    rows, columns, inverted = symbol.rows, symbol.columns, int(symbol.inverted)
-    grid = np.array(symbol.grid, np.float64, order="C")
+class _Found(NamedTuple):
+    """The grid moved onto the edges, growth along x and y in modules, intersections without edges near, modules of another colour
+    than printed on it (0 where that is not known), farthest that it is from where it was sought, in modules."""
+
+    grid: Floats
+    growth_x: float
+    growth_y: float
+    lone: int
+    wrong: int
+    moved: float
+
+
+def _measured_grid(reference: _Reference, start: Floats, inverted: int, expected: Colours | None, work: Scratch) -> _Found:
+    rows, columns = start.shape[0] - 1, start.shape[1] - 1
+    grid = np.array(start, np.float64, order="C")
     moved = np.empty_like(grid)
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
     centres = work.array("centres", (rows + 4, columns + 4, 6), np.float64)
@@ -164,7 +189,7 @@ def _measured_grid(
     lines = [_lines("across", columns + 1, rows, work), _lines("down", rows + 1, columns, work)]
     extremes = work.array("extremes", (rows + 2, columns + 2, 2), np.float64)
     shifts = np.empty(SHIFTS, np.float64)
-    lone = 0
+    lone = wrong = 0
     movement = np.inf
     for turn in range(MOST_ROUNDS):
         robust = int(movement < NEAR)
@@ -176,7 +201,8 @@ def _measured_grid(
         if movement > FIT_AGAIN:
             fit_levels(centres, 1, levels)
         if expected is not None:
-            drop_wrong(centres, expected, inverted, int(WRONG_SHARE * expected.size) if not robust else expected.size)
+            most = expected.size if robust else int(WRONG_SHARE * expected.size)
+            wrong = int(drop_wrong(centres, expected, inverted, most))
         across, down = lines[0].edges, lines[1].edges
         module_edges(reference.pixels, reference.left, reference.top, extended, inverted, centres, levels, growth, across, down)
         lone = 0
@@ -188,7 +214,32 @@ def _measured_grid(
         grid, moved = moved, grid
         if movement < SETTLED and turn + 1 >= LEAST_ROUNDS:
             break
-    return grid, float(growth[0]), float(growth[1]), lone
+    far = np.sqrt(((grid - start) ** 2).sum(axis=2).max()) / sum(grid_pitch(grid)) * 2.0
+    return _Found(grid, float(growth[0]), float(growth[1]), lone, wrong, float(far))
+
+
+def _bowed(image: Pixels, start: Floats, inverted: int, expected: Colours, aperture_px: float, work: Scratch) -> Floats:
+    """A grid laid over the known modules: that without any bow, and the bow with which patches of them fit best."""
+    height, width = expected.shape
+    grid, moved = np.empty_like(start), np.empty_like(start)
+    level_grid(start, grid)
+    spacing = max(BOW_SPACING, -(-max(height, width) // BOW_NODES))
+    nodes = work.array("nodes", (-(-(height - 1) // spacing) + 1, -(-(width - 1) // spacing) + 1, 5), np.float64)
+    centres = work.array("centres", (height + 2, width + 2, 6), np.float64)
+    extended = work.array("extended", (height + 1, width + 1, 2), np.float64)
+    across, down = (
+        work.array("bow_across", (width - 1, height - 1), np.float64),
+        work.array("bow_down", (height - 1, width - 1), np.float64),
+    )
+    for _ in range(BOW_TURNS):
+        extend_grid(grid, extended)
+        seen = _reference(image, extended, aperture_px, work)
+        centre_values(seen.pixels, seen.left, seen.top, extended, centres)
+        pattern_shifts(seen.pixels, seen.left, seen.top, centres, expected, inverted, spacing, nodes)
+        bow_of(nodes, across, down)
+        move_grid(grid, across, down, moved)
+        grid, moved = moved, grid
+    return grid
 
 
 def module_pitch_px(grid: Floats) -> float:
@@ -210,7 +261,20 @@ def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch, ex
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
     extend_grid(np.ascontiguousarray(symbol.grid, np.float64), extended)
     reference = _reference(image, extended, diameter_px, work)
-    grid, growth_x, growth_y, lone = _measured_grid(reference, symbol, expected, work)
+    inverted = int(symbol.inverted)
+    start = np.ascontiguousarray(symbol.grid, np.float64)
+    found = _measured_grid(reference, start, inverted, expected, work)
+    if expected is not None and (found.wrong >= BOW_WRONG or found.moved > BOW_MOVED):
+        bowed = _bowed(image, start, inverted, expected, diameter_px, work)
+        extend_grid(bowed, extended)
+        reference = _reference(image, extended, diameter_px, work)
+        again = _measured_grid(reference, bowed, inverted, expected, work)
+        if again.wrong <= (BOW_WORTH * found.wrong if found.moved <= BOW_MOVED else found.wrong):
+            found = again
+        else:
+            extend_grid(start, extended)
+            reference = _reference(image, extended, diameter_px, work)
+    grid, growth_x, growth_y, lone = found[:4]
     extend_grid(grid, extended)
     greys = np.empty((rows + 2, columns + 2), np.float64)
     outside = module_greys(image, _weights(diameter_px, PHASES, "module_weights", work), extended, greys)

@@ -14,9 +14,12 @@ are legal content. The bytes stay true in `payload` (Parquet) and `bytes_hex` (C
 from __future__ import annotations
 
 import csv
+import io
 import json
+import math
 import os
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -108,6 +111,40 @@ def _json_symbol(symbol: Row) -> Row:
     return symbol
 
 
+def plain_rows(table: pa.Table) -> Iterator[Row]:
+    """The rows of any table as JSON knows them: bytes in hex, times in ISO 8601, no number that is none; of columns of the same
+    name the last counts."""
+    for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
+        columns = [[_plain(scalar) for scalar in column] for column in batch.columns]
+        for values in zip(*columns, strict=True):
+            yield dict(zip(table.column_names, values, strict=True))
+
+
+def _plain(scalar: pa.Scalar) -> Any:
+    if not scalar.is_valid:
+        return None
+    kind = scalar.type
+    if pa.types.is_map(kind):
+        return {str(_plain(pair[0])): _plain(pair[1]) for pair in scalar.values}
+    if pa.types.is_struct(kind):
+        return {name: _plain(item) for name, item in scalar.items()}
+    if pa.types.is_nested(kind):
+        return [_plain(item) for item in scalar.values]
+    if pa.types.is_timestamp(kind) and kind.unit == "ns":  # finer than Python's: as_py() refuses it
+        moment = scalar if kind.tz is None else scalar.cast(pa.timestamp("ns", "UTC"))
+        return moment.cast(pa.string()).as_py().replace(" ", "T", 1)
+    value = scalar.as_py()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Decimal):  # sums of whole numbers are of this kind
+        return int(value) if kind.scale == 0 else float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, bool | int | float | str):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+
+
 def show(table: pa.Table, limit: int | None = None) -> list[dict[str, str]]:
     """The rows as short printable cells for a terminal; limit: that many last rows, None for all."""
     if limit is not None:
@@ -147,30 +184,50 @@ def export(table: pa.Table, path: Path, form: Format) -> int:
     return int(table.num_rows)
 
 
+def text_of(table: pa.Table, form: Literal["csv", "json"]) -> Iterator[str]:
+    """The same rows as text, line by line, for a pipe."""
+    return _csv_lines(table) if form == "csv" else _json_lines(table)
+
+
 def _write_parquet(table: pa.Table, path: Path) -> None:
     pq.write_table(table, path, compression="zstd")
 
 
 def _write_json(table: pa.Table, path: Path) -> None:
     with open(path, "w", encoding="ascii", newline="\n") as file:
-        for row in json_rows(table):
-            line = json.dumps(row, ensure_ascii=True, separators=(",", ":"))
-            for character in "<>&":
-                line = line.replace(character, f"\\u{ord(character):04x}")
-            file.write(line + "\n")
+        file.writelines(_json_lines(table))
+
+
+def _json_lines(table: pa.Table) -> Iterator[str]:
+    for row in json_rows(table):
+        line = json.dumps(row, ensure_ascii=True, separators=(",", ":"))
+        for character in "<>&":
+            line = line.replace(character, f"\\u{ord(character):04x}")
+        yield line + "\n"
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:
     with open(path, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, CSV_COLUMNS, restval="", lineterminator="\r\n")
-        writer.writeheader()
-        for row in json_rows(table):
-            common = {name: row[name] for name in _ROW_CELLS}
-            for index, symbol in enumerate(row["symbols"]):
-                cells = {**common, "symbol_index": index, **_symbol_cells(symbol)}
-                writer.writerow({name: csv_cell(value) for name, value in cells.items()})
-            if not row["symbols"]:
-                writer.writerow({name: csv_cell(value) for name, value in common.items()})
+        file.writelines(_csv_lines(table))
+
+
+def _csv_lines(table: pa.Table) -> Iterator[str]:
+    line = io.StringIO()
+    writer = csv.DictWriter(line, CSV_COLUMNS, restval="", lineterminator="\r\n")
+
+    def told(cells: Row) -> str:
+        line.seek(0)
+        line.truncate()
+        writer.writerow({name: csv_cell(value) for name, value in cells.items()})
+        return line.getvalue()
+
+    yield told({name: name for name in CSV_COLUMNS})
+    for row in json_rows(table):
+        common = {name: row[name] for name in _ROW_CELLS}
+        for index, symbol in enumerate(row["symbols"]):
+            yield told({**common, "symbol_index": index, **_symbol_cells(symbol)})
+        if not row["symbols"]:
+            yield told(common)
 
 
 def _symbol_cells(symbol: Row) -> Row:
