@@ -63,7 +63,6 @@ BAD_CALLS = [
     (["results", "verify", "absent"], ["absent"]),
     (["results", "show", "."], ["no batch"]),
     (["camera", "show", "absent"], ["absent"]),
-    (["camera", "list"], ["--producer"]),
 ]
 
 
