@@ -101,7 +101,7 @@ def fit_quad(picture: Any, quad: Any, rounds: Any, grid: Any, across: Any, down:
         if used < 20:
             return -1
         solve_ridge(normal, right, 0.5)
-        shift[8:] = right[8:]
+        shift[8], shift[9] = right[8], right[9]
         largest = 0.0
         for corner in range(4):
             # u and v of the corner from -1 to 1, v downwards; where it is in the unit square of `square_to_quad`.
@@ -115,7 +115,8 @@ def fit_quad(picture: Any, quad: Any, rounds: Any, grid: Any, across: Any, down:
             moved[corner, 0], moved[corner, 1] = _place(h, at_u + move_u / columns, at_v - move_v / rows)
         if largest < STILL:
             return used  # the edges are measured where the quad is: it stays there
-        quad[:] = moved
+        for corner in range(4):
+            quad[corner, 0], quad[corner, 1] = moved[corner, 0], moved[corner, 1]
         if not _finite(quad):
             return -1
     _spread(quad, h, grid)

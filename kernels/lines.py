@@ -361,7 +361,8 @@ def quad_lines(
                         count -= 1
                     at = count
                     while at > 0 and out[at - 1, 0] < score:
-                        out[at] = out[at - 1]
+                        for place in range(10):  # row by row, numba compiles an error message with shapes: 1.4 s
+                            out[at, place] = out[at - 1, place]
                         at -= 1
                     out[at, 0] = score
                     out[at, 1] = -upright[i, 0]
