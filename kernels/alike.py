@@ -98,11 +98,11 @@ def find_alike(level: Any, place: Any, patch: Any, wide: Any, tall: Any, light: 
     uprights, levels = np.empty((2, 2)), np.empty((2, 2))
     strips = np.empty((rows // STRIP, columns), np.float32)
     mean = strip_edges(patch, strips)
-    if not _two_sides(strips, mean, wide, -light, 1, uprights):
+    if not _two_sides(strips, mean, wide, -light, i64(1), uprights):  # literals would have it compiled twice
         return False
     strips = np.empty((columns // STRIP, rows), np.float32)
     mean = strip_edges_down(patch, strips)
-    if not _two_sides(strips, mean, tall, light, -1, levels):
+    if not _two_sides(strips, mean, tall, light, i64(-1), levels):
         return False
     for corner in range(4):
         upright, flat = uprights[1 if corner in (1, 2) else 0], levels[1 if corner in (2, 3) else 0]

@@ -177,7 +177,14 @@ def rank_parts(parts: Any, side: Any, out: Any) -> Any:
         boxes[n, 1] = (along * sine + across * cosine) * side - 0.5
         boxes[n, 2] = wide * side
         boxes[n, 3] = tall * side
-    order = np.argsort(-promise, kind="mergesort")
+    # By insertion: a hundred parts take no longer than with numba's sort, which takes a second to compile.
+    order = np.empty(parts.shape[0], np.int64)
+    for n in range(parts.shape[0]):
+        at = n
+        while at > 0 and promise[order[at - 1]] < promise[n]:
+            order[at] = order[at - 1]
+            at -= 1
+        order[at] = n
     kept = np.empty(parts.shape[0], np.int64)
     count = unlike_boxes(boxes, order, kept)
     for n in range(count):

@@ -167,7 +167,8 @@ def fit_levels(centres: Floats, weighted: int, levels: Floats) -> float:
                     sums[i, j] += share * terms[j]
     right = sums[:, TERMS].copy()
     solve_ridge(sums[:, :TERMS].copy(), right, RIDGE)
-    levels[:] = right
+    for i in range(TERMS):
+        levels[i] = right[i]
     for r in range(1, rows + 1):
         for c in range(1, columns + 1):
             level_terms(centres, r, c, terms)

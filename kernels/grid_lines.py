@@ -101,7 +101,8 @@ def edge_shifts(edges: Floats, robust: int, shifts: Floats) -> int:
                 for k in range(SHIFTS + 1):
                     mean[k] /= count
     solve_ridge(normal, right, SHIFT_RIDGE)
-    shifts[:] = right
+    for i in range(SHIFTS):
+        shifts[i] = right[i]
     return used
 
 

@@ -45,13 +45,13 @@ def _at(poly: Any, length: Any, power: Any) -> Any:
 
 
 @helper
-def _locator(syndromes: Any, check: Any, start: Any, erasure_count: Any, gamma: Any) -> Any:
+def _locator(syndromes: Any, check: Any, erasure_count: Any, gamma: Any) -> Any:
     """Berlekamp and Massey, begun from the erasure locator gamma: (errata locator, its degree)."""
     current = gamma.copy()
     before = gamma.copy()
     shifted = np.zeros_like(gamma)
     length = erasure_count
-    for step in range(start, check):
+    for step in range(erasure_count, check):
         discrepancy = 0
         for index in range(min(step, check) + 1):
             discrepancy ^= _multiply(current[index], syndromes[step - index])
@@ -59,7 +59,7 @@ def _locator(syndromes: Any, check: Any, start: Any, erasure_count: Any, gamma: 
             shifted[index] = before[index - 1]
         shifted[0] = 0
         if discrepancy == 0:
-            before[:] = shifted
+            before, shifted = shifted, before
             continue
         updated = current.copy()
         for index in range(check + 1):
@@ -70,7 +70,7 @@ def _locator(syndromes: Any, check: Any, start: Any, erasure_count: Any, gamma: 
                 before[index] = _multiply(current[index], inverse)
             length = step + 1 + erasure_count - length
         else:
-            before[:] = shifted
+            before, shifted = shifted, before
         current = updated
     return current, length
 
@@ -91,7 +91,7 @@ def _correct_one(words: Any, first: Any, stride: Any, count: Any, check: Any, er
 
     gamma = np.zeros(check + 1, np.int32)
     gamma[0] = 1
-    erasure_count = 0
+    erasure_count = i64(0)  # not a literal, for which numba would compile `_locator` once more
     for k in range(count):
         if erased[first + stride * k]:
             erasure_count += 1
@@ -100,7 +100,7 @@ def _correct_one(words: Any, first: Any, stride: Any, count: Any, check: Any, er
             power = EXP[count - 1 - k]
             for index in range(erasure_count, 0, -1):
                 gamma[index] ^= _multiply(gamma[index - 1], power)
-    locator, degree = _locator(syndromes, check, erasure_count, erasure_count, gamma)
+    locator, degree = _locator(syndromes, check, erasure_count, gamma)
     if 2 * degree - erasure_count > check:
         return -1
     for index in range(degree + 1, check + 1):

@@ -108,7 +108,8 @@ class Symbol:
     @property
     def corners(self) -> npt.NDArray[np.float64]:
         """(4, 2) x, y in pixels: corner of the L, then clockwise as printed (bottom-left, top-left, top-right, bottom-right)."""
-        return np.stack((self.grid[-1, 0], self.grid[0, 0], self.grid[0, -1], self.grid[-1, -1]))
+        corners: npt.NDArray[np.float64] = self.grid[(-1, 0, 0, -1), (0, 0, -1, -1)]
+        return corners
 
     @property
     def px_per_module(self) -> float:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 from tests.decode.rendering import SIZES, draw, modules
 from vision.decode.decode import Found, decode
 from vision.decode.search import Search, Workspace
+from vision.verdict.recipe import EXTRA_EFFORT
 
 WORK = Workspace()
 ONE = Search(symbol_count=1)
@@ -181,3 +185,31 @@ def test_one_symbol_too_many_is_seen_when_asked_for() -> None:
     assert {reading.payload for _, _, reading in asked if reading is not None} == {b"ONE", b"TWO"}
     only(decode(frame, ONE, WORK))
     only(decode(frame[:, :450].copy(), Search(symbol_count=1, extra_effort=16), WORK))
+
+
+@pytest.mark.parametrize(
+    ("size", "px", "angle_deg", "kind"),
+    [
+        ("20x20", 7.0, 5.0, {}),
+        ("20x20", 7.0, 131.0, {}),
+        ("20x20", 7.0, -90.0, {"inverse": True}),
+        ("20x20", 7.0, 33.0, {"mirrored": True}),
+        ("20x20", 7.0, 0.0, {"light": 150, "dark": 100, "noise": 4.0}),
+        ("16x16", 7.5, 2.0, {}),
+        ("26x26", 6.5, 181.0, {"blur": 1.2}),
+        ("24x24", 5.0, -47.0, {}),
+        ("32x32", 4.5, 90.0, {"inverse": True}),
+        ("18x18", 9.5, 12.0, {"tilt": 0.05}),
+    ],
+)
+def test_one_too_many_of_any_size_turn_and_polarity_is_seen(size: str, px: float, angle_deg: float, kind: dict[str, Any]) -> None:
+    first, _ = draw(modules("ONE", "20x20"), 7.0, noise=2.0)
+    second, _ = draw(modules("TWO", size), px, angle_deg, **{"noise": 2.0, **kind})
+    frame = np.full((800, 1200), 205, np.uint8)
+    frame[500 : 500 + first.shape[0], 90 : 90 + first.shape[1]] = first
+    frame[40 : 40 + second.shape[0], 700 : 700 + second.shape[1]] = second
+    for line in range(4):  # the text of a pack, as large as a symbol
+        cv2.putText(frame, "LOT 4711 EXP 12/27", (80, 60 + 55 * line), cv2.FONT_HERSHEY_DUPLEX, 1.4, 40, 3, cv2.LINE_AA)
+        cv2.putText(frame, "GTIN 0415001", (820, 560 + 50 * line), cv2.FONT_HERSHEY_SIMPLEX, 1.1, 60, 2, cv2.LINE_AA)
+    found = decode(frame, Search(symbol_count=1, effort=64, extra_effort=EXTRA_EFFORT), WORK)
+    assert {reading.payload for _, _, reading in found if reading is not None} == {b"ONE", b"TWO"}

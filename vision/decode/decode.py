@@ -38,6 +38,10 @@ EQUALISED_LEAST, EQUALISED_PRICE, EQUALISED_MOST = 30.0, 12, 6
 """Evidence of the finder, in bits, with which it may teach how neighbours mix, work units of learning it, and symbols of a view for
 which it is tried at most, when all else has failed."""
 
+AGAIN_PRICE = 2
+"""Work units of each further try of error correction at a place: with it come sharpening, judging the modules anew and finding the
+weakest codewords, 0.1 ms in all. The first try is part of the candidate's price and always made."""
+
 SIDE_WRONG = 0.1
 """Share of wrong modules on a side above which a finder that could not be read is not reported; half of it on the whole finder."""
 
@@ -250,7 +254,7 @@ def _read_on(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort, f
                 return Attempt(None, failure, symbol)
             if evidence < FINDER_LEAST:
                 continue
-            reading = _read(modules, effort, first and sharpen == SHARPEN[0])
+            reading = _read(modules, effort, sharpen == SHARPEN[0], first)
             if isinstance(reading, Reading):
                 return Attempt((view, modules, reading))
             if sharpen == SHARPEN[0] and doubt is None:
@@ -265,7 +269,7 @@ def _equalised(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort)
     for mirrored in (False, True):
         size = size_of(*_shape(symbol, mirrored))
         for modules in equalised(greys[::-1, ::-1].T if mirrored else greys, size) if size is not None else ():
-            reading = _read(modules, effort, False)
+            reading = _read(modules, effort, False, False)
             if isinstance(reading, Reading) and reading.evidence_bits >= LAST_CHECK_BITS:
                 return _mirror(symbol) if mirrored else symbol, modules, replace(reading, rescue="equalised")
     return None
@@ -282,10 +286,10 @@ def _mirror(symbol: Symbol) -> Symbol:
     return Symbol(np.ascontiguousarray(grid), inverted=symbol.inverted, mirrored=True)
 
 
-def _read(modules: Modules, effort: Effort, first: bool) -> Reading | Failure:
+def _read(modules: Modules, effort: Effort, plain_greys: bool, first: bool) -> Reading | Failure:
     """Error correction and message of sampled modules; plain first, then with the weakest codewords erased.
 
-    first: the place is looked at for the first time.
+    plain_greys: the greys were not sharpened. first: the place is looked at for the first time.
     """
     size = size_of(*modules.bits.shape)
     if size is None:
@@ -296,12 +300,13 @@ def _read(modules: Modules, effort: Effort, first: bool) -> Reading | Failure:
     tries += [(share, False) for share in (size.check_per_block // 4, size.check_per_block // 2) if share > 1]
     failure = Failure.TOO_MANY_ERRORS
     for erasures, unskewed_144 in tries:
-        if not effort.spend(1):
+        first_try = plain_greys and not erasures
+        if not first_try and not effort.spend(AGAIN_PRICE):
             break
         corrected = correct(modules, erasures, unskewed_144)
         if corrected is None:
             continue
-        if not corrected.sure(first and not erasures):
+        if not corrected.sure(first and first_try):
             failure = max(failure, Failure.NOT_SURE, key=STEPS.index)
             continue
         try:
@@ -354,13 +359,15 @@ def _twice(symbol: Symbol, found: list[Found]) -> bool:
 
 def _reading_order(found: list[Found]) -> list[Found]:
     """From top to bottom in lines, from left to right in a line; a line is what lies within half a symbol of its first."""
-    rest = sorted(found, key=lambda entry: tuple(entry[0].corners.mean(axis=0)[::-1]))
-    ordered: list[Found] = []
+    if len(found) < 2:
+        return found
+    corners = np.array([symbol.corners for symbol, _, _ in found])
+    reaches, middles = (np.ptp(corners[:, :, 1], axis=1) / 2).tolist(), corners.mean(axis=1).tolist()
+    rest = sorted(range(len(found)), key=lambda index: (middles[index][1], middles[index][0]))
+    ordered: list[int] = []
     while rest:
-        first = rest[0][0]
-        reach = np.ptp(first.corners[:, 1]) / 2
-        limit = first.corners[:, 1].mean() + reach
-        line = [entry for entry in rest if entry[0].corners[:, 1].mean() <= limit]
-        rest = [entry for entry in rest if entry[0].corners[:, 1].mean() > limit]
-        ordered += sorted(line, key=lambda entry: float(entry[0].corners[:, 0].mean()))
-    return ordered
+        limit = middles[rest[0]][1] + reaches[rest[0]]
+        line = [index for index in rest if middles[index][1] <= limit]
+        rest = [index for index in rest if middles[index][1] > limit]
+        ordered += sorted(line, key=lambda index: middles[index][0])
+    return [found[index] for index in ordered]

