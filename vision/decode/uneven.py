@@ -183,6 +183,8 @@ def _gridded(picture: Pixels, patch: Singles, matrix: Floats, inverted: bool, wo
     # Both tracks from their dark ends: the upper one, and that at the right as if it lay above.
     tracks = []
     for places in (bowed(along, inward), bowed(1 - inward, 1 - along)):
+        if not np.abs(places).max() < FARTHEST:
+            return None
         x, y = places.astype(np.float32).transpose(2, 0, 1)
         tracks.append(np.asarray(cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32))
     last = [(SIDE - FIRST_MODULE, float(SIDE))] * 2

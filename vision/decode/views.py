@@ -90,6 +90,12 @@ def plain(pixels: Pixels) -> View:
     return View(np.pad(pixels.repeat(factor, axis=0).repeat(factor, axis=1), margin, constant_values=around), factor, margin)
 
 
+def despeckled(pixels: Pixels) -> Pixels:
+    """The picture with the median of its neighbours at each pixel where it is speckled, itself where it is not."""
+    median = np.asarray(cv2.medianBlur(pixels, 3), np.uint8)
+    return median if np.count_nonzero(cv2.absdiff(pixels, median) > SPECKLE) > SPECKLED * pixels.size else pixels
+
+
 def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
     """The views in which a picture is searched once more, in the order of what they bring."""
     if max(pixels.shape) < SMALL:
@@ -99,9 +105,9 @@ def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
         enlarge(pixels, twice)
         yield View(twice, 2, 0, "enlarged")
     yield View(np.pad(pixels, RIM, constant_values=255), 1, RIM, "bordered")
-    median = cv2.medianBlur(pixels, 3)
-    if np.count_nonzero(cv2.absdiff(pixels, median) > SPECKLE) > SPECKLED * pixels.size:
-        yield View(median, 1, 0, "despeckled")
-    for quad in shapes(pixels) if pixels.size <= ENLARGED_MOST else []:
-        patch, matrix = squared(pixels, quad)
+    clean = despeckled(pixels)
+    if clean is not pixels:
+        yield View(clean, 1, 0, "despeckled")
+    for quad in shapes(clean) if pixels.size <= ENLARGED_MOST else []:
+        patch, matrix = squared(clean, quad)
         yield View(patch, name="squared", matrix=matrix, effort=PATCH_EFFORT, place=quad)
