@@ -26,6 +26,8 @@ RIM = 32
 SPECKLE, SPECKLED = 40, 0.003
 """Grey levels by which a speck differs from the median of its neighbours, and the share of such that calls for it."""
 
+ALONE = 20
+"""Grey levels by which a speck differs from each of its neighbours. Shapes are seen without these, and no finer detail is lost."""
 
 PATCH_EFFORT = 40
 """Work units for a patch that holds one shape."""
@@ -91,9 +93,12 @@ def plain(pixels: Pixels) -> View:
 
 
 def despeckled(pixels: Pixels) -> Pixels:
-    """The picture with the median of its neighbours at each pixel where it is speckled, itself where it is not."""
-    median = np.asarray(cv2.medianBlur(pixels, 3), np.uint8)
-    return median if np.count_nonzero(cv2.absdiff(pixels, median) > SPECKLE) > SPECKLED * pixels.size else pixels
+    """The picture with the median in place of each pixel that stands alone: lighter or darker than all its neighbours by far."""
+    ring = np.ones((3, 3), np.uint8)
+    ring[1, 1] = 0
+    lightest, darkest = cv2.dilate(pixels, ring), cv2.erode(pixels, ring)
+    alone = (cv2.subtract(pixels, lightest) > ALONE) | (cv2.subtract(darkest, pixels) > ALONE)
+    return np.where(alone, cv2.medianBlur(pixels, 3), pixels).astype(np.uint8)
 
 
 def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
@@ -105,9 +110,10 @@ def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
         enlarge(pixels, twice)
         yield View(twice, 2, 0, "enlarged")
     yield View(np.pad(pixels, RIM, constant_values=255), 1, RIM, "bordered")
+    median = cv2.medianBlur(pixels, 3)
+    if np.count_nonzero(cv2.absdiff(pixels, median) > SPECKLE) > SPECKLED * pixels.size:
+        yield View(np.asarray(median, np.uint8), 1, 0, "despeckled")
     clean = despeckled(pixels)
-    if clean is not pixels:
-        yield View(clean, 1, 0, "despeckled")
     for quad in shapes(clean) if pixels.size <= ENLARGED_MOST else []:
         patch, matrix = squared(clean, quad)
         yield View(patch, name="squared", matrix=matrix, effort=PATCH_EFFORT, place=quad)
