@@ -22,7 +22,7 @@ from vision.decode.slanted import shapes
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.decode.trials import Trials
 from vision.decode.uneven import fit_uneven
-from vision.decode.views import ENLARGED_MOST, PATCH_EFFORT, View, plain, rescues
+from vision.decode.views import ENLARGED_MOST, PATCH_EFFORT, View, despeckled, plain, rescues
 from vision.types import CodewordCounts, Failure, Modules, Pixels, Reading, Symbol
 
 SHARPEN = (0.0, 0.12, 0.25)
@@ -187,16 +187,17 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
 def _unevenly(view: View, found: list[Found], search: Search, work: Workspace, trials: Trials) -> list[Found]:
     """The findings and what is read where pitch or sides are uneven: the grid made from the finder's own sides and tracks."""
     read = [entry for entry in found if entry[2] is not None]
-    for quad in shapes(view.pixels)[:UNEVEN_MOST]:
+    picture = despeckled(view.pixels)
+    for quad in shapes(picture)[:UNEVEN_MOST]:
         if overlapping(quads_of([view.to_picture(quad)]), quads_of([symbol.corners for symbol, _, _ in read])):
             continue
-        symbol = fit_uneven(view.pixels, quad, search.polarity, work)
+        symbol = fit_uneven(picture, quad, search.polarity, work)
         if symbol is None:
             continue
         rows, columns = symbol.rows, symbol.columns
         if search.sizes is not None and (rows, columns) not in search.sizes and (columns, rows) not in search.sizes:
             continue
-        attempt = _read_on(view.pixels, symbol, work, Effort(PATCH_EFFORT), False)
+        attempt = _read_on(picture, symbol, work, Effort(PATCH_EFFORT), False)
         reading = attempt.found[2] if attempt.found else None
         if attempt.found is None or reading is None or reading.evidence_bits < LAST_CHECK_BITS:
             failure = Failure.NOT_SURE if attempt.found else attempt.failure

@@ -61,6 +61,9 @@ RIM, BAND = 16, 40
 END_APART = 0.25
 """Logarithm of the ratio by which the last module of a track may be longer or shorter than those before it foretell."""
 
+STIFF = 0.1
+"""Pull of a dashed side's bow towards that of the opposite one, as a share of the edges that show another."""
+
 FIRST_MODULE = 9.0
 """Length of the last module of a track before it is known, in patch pixels: as in 24x24."""
 
@@ -153,8 +156,8 @@ def _paths(width: int, columns: int) -> npt.NDArray[np.int64]:
     return np.arange(PLACES)[None, :, None] * width + shift[:, :, None] + OUT + np.arange(columns)
 
 
-def _measured(patch: Singles, side: Side) -> Floats:
-    """The curve of a side drawn to the edges near it, along all of the side."""
+def _measured(patch: Singles, side: Side, bent: float | None = None) -> Floats:
+    """The curve of a side drawn to the edges near it, along all of the side; bent: what its last coefficient is likely to be."""
     t = (np.arange(0, SIDE, 2) + 0.5) / SIDE * 2 - 1
     rows = np.arange(0, SIDE, 2)[:, None] + MARGIN
     powers = np.stack((np.ones(t.size), t, t * t), axis=1)
@@ -168,21 +171,29 @@ def _measured(patch: Singles, side: Side) -> Floats:
             break
         places = (fall * at).sum(axis=1)[strong] / fall.sum(axis=1)[strong] - (MARGIN - 0.5)
         known = powers[strong]
-        curve = np.linalg.solve(known.T @ known + 1e-6 * np.eye(3), known.T @ places)
+        normal, right = known.T @ known + 1e-6 * np.eye(3), known.T @ places
+        if bent is not None:
+            normal[2, 2] += STIFF * len(known)
+            right[2] += STIFF * len(known) * bent
+        curve = np.linalg.solve(normal, right)
     return curve
 
 
 def _gridded(picture: Pixels, patch: Singles, matrix: Floats, inverted: bool, work: Workspace) -> Symbol | None:
     """The grid of a patch whose L is at the left and below, dark; None where its tracks do not alternate as a symbol's do."""
     turned = [np.rot90(patch, -turn) for turn in range(4)]
-    solid = [_side(turned[0]), _side(turned[1])]
+    curves = [_measured(seen, _side(seen)) for seen in turned[:2]]
     # A dashed side is bowed about as the solid one against it; by its edges alone, data within may show a likelier curve.
-    sides = [*solid, _side(turned[2], float(solid[0].curve[2])), _side(turned[3], float(solid[1].curve[2]))]
-    bowed = _bowed([_measured(seen, side) for seen, side in zip(turned, sides, strict=True)])
+    curves += [
+        _measured(seen, _side(seen, float(curve[2])), -float(curve[2])) for seen, curve in zip(turned[2:], curves, strict=True)
+    ]
+    bowed = _bowed(curves)
     along, inward = np.meshgrid((np.arange(SIDE) + 0.5) / SIDE, (np.arange(RIM + BAND) + 0.5 - RIM) / SIDE)
     # Both tracks from their dark ends: the upper one, and that at the right as if it lay above.
     tracks = []
     for places in (bowed(along, inward), bowed(1 - inward, 1 - along)):
+        if not np.abs(places).max() < FARTHEST:
+            return None
         x, y = places.astype(np.float32).transpose(2, 0, 1)
         tracks.append(np.asarray(cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32))
     last = [(SIDE - FIRST_MODULE, float(SIDE))] * 2

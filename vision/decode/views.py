@@ -26,6 +26,8 @@ RIM = 32
 SPECKLE, SPECKLED = 40, 0.003
 """Grey levels by which a speck differs from the median of its neighbours, and the share of such that calls for it."""
 
+ALONE = 20
+"""Grey levels by which a speck differs from each of its neighbours. Shapes are seen without these, and no finer detail is lost."""
 
 PATCH_EFFORT = 40
 """Work units for a patch that holds one shape."""
@@ -90,6 +92,15 @@ def plain(pixels: Pixels) -> View:
     return View(np.pad(pixels.repeat(factor, axis=0).repeat(factor, axis=1), margin, constant_values=around), factor, margin)
 
 
+def despeckled(pixels: Pixels) -> Pixels:
+    """The picture with the median in place of each pixel that stands alone: lighter or darker than all its neighbours by far."""
+    ring = np.ones((3, 3), np.uint8)
+    ring[1, 1] = 0
+    lightest, darkest = cv2.dilate(pixels, ring), cv2.erode(pixels, ring)
+    alone = (cv2.subtract(pixels, lightest) > ALONE) | (cv2.subtract(darkest, pixels) > ALONE)
+    return np.where(alone, cv2.medianBlur(pixels, 3), pixels).astype(np.uint8)
+
+
 def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
     """The views in which a picture is searched once more, in the order of what they bring."""
     if max(pixels.shape) < SMALL:
@@ -101,7 +112,8 @@ def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
     yield View(np.pad(pixels, RIM, constant_values=255), 1, RIM, "bordered")
     median = cv2.medianBlur(pixels, 3)
     if np.count_nonzero(cv2.absdiff(pixels, median) > SPECKLE) > SPECKLED * pixels.size:
-        yield View(median, 1, 0, "despeckled")
-    for quad in shapes(pixels) if pixels.size <= ENLARGED_MOST else []:
-        patch, matrix = squared(pixels, quad)
+        yield View(np.asarray(median, np.uint8), 1, 0, "despeckled")
+    clean = despeckled(pixels)
+    for quad in shapes(clean) if pixels.size <= ENLARGED_MOST else []:
+        patch, matrix = squared(clean, quad)
         yield View(patch, name="squared", matrix=matrix, effort=PATCH_EFFORT, place=quad)
