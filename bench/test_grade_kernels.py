@@ -91,7 +91,7 @@ def test_pattern_shifts(benchmark: Any, drawn: Picture) -> None:
     image, _, centres, _ = fitted(drawn)
     expected = np.zeros((26, 26), np.uint8)
     expected[1:-1, 1:-1] = drawn.dark
-    assert benchmark(grid_pattern.pattern_shifts, image, 0, 0, centres, expected, 0, 3, np.empty((10, 10, 5))) == 100
+    assert benchmark(grid_pattern.pattern_shifts, image, 0, 0, centres, expected, 0, 3, 0.3, 4, np.empty((10, 10, 5))) == 100
 
 
 def test_bow_of(benchmark: Any) -> None:

@@ -20,10 +20,6 @@ Bytes = npt.NDArray[np.uint8]
 HALF = 3
 """Modules to each side of a node that make its patch."""
 
-STEP, STEPS = 0.2, 6
-"""Shifts are tried in steps of so many modules, so many steps each way, along rows and along columns: 1.2 modules, less than the 2
-after which a clock track looks the same."""
-
 NEARER = 0.02
 """Share of its contrast that a shift loses by its square in modules: of two that fit alike the nearer one counts."""
 
@@ -75,15 +71,25 @@ def peak(scores: Floats, at: int) -> float:
     return float(0.5 * (scores[at - 1] - scores[at + 1]) / curve) if curve < 0.0 else 0.0
 
 
-@kernel(i64(array(f32, 2), i64, i64, array(f64, 3), array(u8, 2, True), i64, i64, array(f64, 3)))
+@kernel(i64(array(f32, 2), i64, i64, array(f64, 3), array(u8, 2, True), i64, i64, f64, i64, array(f64, 3)))
 def pattern_shifts(
-    reference: Singles, left: int, top: int, centres: Floats, expected: Bytes, inverted: int, spacing: int, nodes: Floats
+    reference: Singles,
+    left: int,
+    top: int,
+    centres: Floats,
+    expected: Bytes,
+    inverted: int,
+    spacing: int,
+    step: float,
+    steps: int,
+    nodes: Floats,
 ) -> int:
     """Fills how far the known modules around each node lie from the grid; gives the number of nodes with a patch to look at.
 
     reference: (h, w) float32 at image position left, top. centres: as left by `centre_values`. expected: (rows + 2, columns + 2)
     uint8, 1 the finder's colour, 0 the other, 2 not known. inverted: 1 where the finder is light. spacing: modules from node to
-    node, the first on the ring's first module.
+    node, the first on the ring's first module. step, steps: shifts are tried in steps of so many modules, so many steps each way,
+    along rows and along columns; less than 2 modules, after which a clock track looks the same.
     nodes: (node rows, node columns, 5) float64: middle of its patch (row, column) in modules of the ring, shift to the right and
     downward in modules, contrast of the patch there (mean of its light less mean of its dark modules).
     """
@@ -91,7 +97,7 @@ def pattern_shifts(
     finder_light = 1 if inverted == 1 else 0
     looked = 0
     nodes[:] = 0.0
-    scores = np.empty((2 * STEPS + 1, 2 * STEPS + 1))
+    scores = np.empty((2 * steps + 1, 2 * steps + 1))
     for i in range(nodes.shape[0]):
         for j in range(nodes.shape[1]):
             r0, c0 = min(i * spacing, height - 1), min(j * spacing, width - 1)
@@ -113,9 +119,9 @@ def pattern_shifts(
             vx = (centres[end_r, c0 + 1, 0] - centres[first_r + 1, c0 + 1, 0]) / tall
             vy = (centres[end_r, c0 + 1, 1] - centres[first_r + 1, c0 + 1, 1]) / tall
             best, best_down, best_right = -np.inf, 0, 0
-            for down in range(2 * STEPS + 1):
-                for right in range(2 * STEPS + 1):
-                    du, dv = STEP * (right - STEPS), STEP * (down - STEPS)
+            for down in range(2 * steps + 1):
+                for right in range(2 * steps + 1):
+                    du, dv = step * (right - steps), step * (down - steps)
                     of_light, of_dark = 0.0, 0.0
                     for r in range(first_r, end_r):
                         for c in range(first_c, end_c):
@@ -134,8 +140,8 @@ def pattern_shifts(
                         best, best_down, best_right = scores[down, right], down, right
                         nodes[i, j, 4] = contrast
             nodes[i, j, 0], nodes[i, j, 1] = (first_r + end_r - 1) / 2.0, (first_c + end_c - 1) / 2.0
-            nodes[i, j, 2] = STEP * (best_right - STEPS + peak(scores[best_down], best_right))
-            nodes[i, j, 3] = STEP * (best_down - STEPS + peak(scores[:, best_right], best_down))
+            nodes[i, j, 2] = step * (best_right - steps + peak(scores[best_down], best_right))
+            nodes[i, j, 3] = step * (best_down - steps + peak(scores[:, best_right], best_down))
     return looked
 
 

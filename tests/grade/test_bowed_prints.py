@@ -23,16 +23,24 @@ Bow = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def bowed(shape: tuple[int, int], amplitude: float, along: str, angle_deg: float) -> tuple[Picture, np.ndarray]:
-    """A print whose rows ("rows") or columns ("columns") are arcs, by so many modules in the middle, and its true grid."""
+    """A print whose rows ("rows") or columns ("columns") are arcs, by so many modules in the middle, or whose columns are wide at
+    one side and narrow at the other ("pitch"); and its true grid."""
     rows, columns = shape
 
     def bow(w: np.ndarray, length: int) -> np.ndarray:
         return amplitude * (1 - (2 * w / length - 1) ** 2)
 
     def back(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if along == "pitch":
+            return u - bow(u, columns), v
         return (u - bow(v, rows), v) if along == "columns" else (u, v - bow(u, columns))
 
     def there(u: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        if along == "pitch":
+            place = u
+            for _ in range(60):  # what `back` maps onto u
+                place = u + bow(place, columns)
+            return place, v
         return (u + bow(v, rows), v) if along == "columns" else (u, v + bow(u, columns))
 
     options: dict[str, object] = {"warp": back, "blur_px": 0.15 * PX, "samples": 4, "lattice": True, "margin": 3.5}
@@ -41,7 +49,7 @@ def bowed(shape: tuple[int, int], amplitude: float, along: str, angle_deg: float
 
 
 @pytest.mark.parametrize("angle_deg", [0.0, 91.0])
-@pytest.mark.parametrize("along", ["columns", "rows"])
+@pytest.mark.parametrize("along", ["columns", "rows", "pitch"])
 @pytest.mark.parametrize(
     ("shape", "amplitude"),
     [((18, 18), 0.84), ((18, 18), -0.84), ((18, 18), 0.7), ((24, 24), 0.95), ((24, 24), -0.7), ((16, 48), 0.84)],

@@ -92,6 +92,11 @@ def test_what_only_a_rescue_found_has_decode_0(setup: Setup) -> None:
     assert mended(report, np.array([[3, 3]]))["decode"] == 0.0
 
 
+def test_rows_and_columns_from_the_clock_tracks_are_the_reference_decode_s_own() -> None:
+    report = report_of(picture(matrix((16, 16))), Setup(), rescue="uneven")
+    assert (report.parameters["decode"].grade, report.informative["rescued"]) == (4.0, 0.0)
+
+
 def test_several_images_of_one_symbol() -> None:
     good, bad = picture(matrix((24, 24)), LIGHT, INK, samples=3), with_wrong_codewords(7)
     reports, read = [report_of(good, Setup()), report_of(good, Setup()), report_of(bad, Setup())], reading(good.dark)

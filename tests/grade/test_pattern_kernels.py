@@ -12,6 +12,7 @@ from tests.grade.symbol_renderer import Picture, matrix, picture
 from tests.reference import grid_pattern as plain
 
 ROWS, COLUMNS = 12, 12
+STEP = 0.2
 
 
 def drawn(inverted: bool) -> Picture:
@@ -49,7 +50,7 @@ def test_patches_of_known_modules_are_found_where_they_lie(shift: tuple[float, f
     expected[1:-1, 1:-1] = of.dark
     expected[4, 5] = 2  # one that is not known
     nodes = np.empty((6, 6, 5))
-    assert grid_pattern.pattern_shifts(image, 0, 0, centres, expected, int(inverted), 3, nodes) == 36
+    assert grid_pattern.pattern_shifts(image, 0, 0, centres, expected, int(inverted), 3, STEP, 6, nodes) == 36
     places = centres[1:-1, 1:-1, :2]
     for i, j in itertools.product(range(6), repeat=2):
         node = min(3 * i, ROWS + 1), min(3 * j, COLUMNS + 1)
@@ -58,9 +59,9 @@ def test_patches_of_known_modules_are_found_where_they_lie(shift: tuple[float, f
                 max(0, node[axis] - grid_pattern.HALF), min((ROWS, COLUMNS)[axis] + 2, node[axis] + grid_pattern.HALF + 1)
             )
             assert nodes[i, j, axis] == (covered[0] + covered[-1]) / 2
-        best = np.rint(nodes[i, j, 2:4] / grid_pattern.STEP) * grid_pattern.STEP
+        best = np.rint(nodes[i, j, 2:4] / STEP) * STEP
         found = plain.patch_contrast(image, places, expected, inverted, node, grid_pattern.HALF, best)
-        assert nodes[i, j, 4] == pytest.approx(found, rel=1e-3) or abs(nodes[i, j, 2:4] / grid_pattern.STEP % 1 - 0.5).min() < 0.1
+        assert nodes[i, j, 4] == pytest.approx(found, rel=1e-3) or abs(nodes[i, j, 2:4] / STEP % 1 - 0.5).min() < 0.1
     inner = nodes[1:5, 1:5, 2:4] - shift
     assert np.abs(inner).max() < 0.12, "a whole patch fits at one place only"
 

@@ -1,4 +1,4 @@
-"""Slow twins of kernels/grid_pattern.py: the grid without its bow, how patches of known modules fit, the bow through their shifts."""
+"""Slow twins of kernels/grid_pattern.py: a grid without its bow, how known patches fit, the bow through their shifts."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def patch_contrast(
 
 
 def bow(nodes: Floats, shape: tuple[int, int], degree: int, ridge: float) -> Floats:
-    """The polynomial of least squares through the shifts (right, down) of nodes, at each intersection: (rows + 1, columns + 1, 2)."""
+    """The polynomial of least squares through the shifts (right, down) of nodes, (rows + 1, columns + 1, 2) at intersections."""
     powers = [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
     height, width = shape
 

@@ -51,8 +51,8 @@ more, the 18x18 conformance symbol (0.84 X by its outer corners) among them."""
 BOW_SPACING, BOW_NODES = 3, 12
 """Modules from one patch of known modules to the next, and patches along a side at most."""
 
-BOW_TURNS = 2
-"""Times that the known modules are looked for: the second time near their places."""
+BOW_STEPS = ((0.3, 4), (0.2, 2))
+"""Steps in modules, and how many each way, in which the known modules are looked for: far at first, then near their places."""
 
 BOW_WORTH = 0.5
 """Share of the wrong modules that a bow may leave wrong: damage is the same on any grid, what comes of the grid goes with it."""
@@ -231,11 +231,11 @@ def _bowed(image: Pixels, start: Floats, inverted: int, expected: Colours, apert
         work.array("bow_across", (width - 1, height - 1), np.float64),
         work.array("bow_down", (height - 1, width - 1), np.float64),
     )
-    for _ in range(BOW_TURNS):
+    for step, steps in BOW_STEPS:
         extend_grid(grid, extended)
         seen = _reference(image, extended, aperture_px, work)
         centre_values(seen.pixels, seen.left, seen.top, extended, centres)
-        pattern_shifts(seen.pixels, seen.left, seen.top, centres, expected, inverted, spacing, nodes)
+        pattern_shifts(seen.pixels, seen.left, seen.top, centres, expected, inverted, spacing, step, steps, nodes)
         bow_of(nodes, across, down)
         move_grid(grid, across, down, moved)
         grid, moved = moved, grid

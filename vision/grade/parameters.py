@@ -13,6 +13,15 @@ from vision.grade.overlay import CodewordMap, codeword_map, overlay, unused_shar
 from vision.grade.scales import Scales
 from vision.types import Parameter, Reading
 
+OF_THE_REFERENCE_DECODE = ("uneven",)
+"""Looks beyond the first that do what the reference decode algorithm of ISO/IEC 16022 does itself: it takes rows and columns
+from the symbol's own sides and clock tracks. Our first search takes them for even, the standard does not."""
+
+
+def rescued(reading: Reading | None) -> bool:
+    """Whether only a rescue found the symbol that the reference decode has no part in."""
+    return reading is not None and bool(reading.rescue) and reading.rescue not in OF_THE_REFERENCE_DECODE
+
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
@@ -33,7 +42,7 @@ def reference_decode(levels: Levels, reading: Reading | None, words: CodewordMap
         return Decoding(False, 0.0)
     errors = wrong_codewords(levels.step, levels.colours, words)
     mendable = all(2 * t <= d - d % 2 for t, d in zip(errors, words.check_per_block, strict=True))
-    if reading.rescue or not mendable:
+    if rescued(reading) or not mendable:
         return Decoding(False, 0.0)
     return Decoding(True, unused_share(errors, words.check_per_block))
 
@@ -108,5 +117,5 @@ def informative(levels: Levels, measurement: Measurement, reading: Reading | Non
         "threshold": levels.threshold,
         "px_per_module": (measurement.pitch_x_px + measurement.pitch_y_px) / 2.0,
         "aperture_px": measurement.aperture_px,
-        "rescued": float(reading is not None and bool(reading.rescue)),
+        "rescued": float(rescued(reading)),
     }
