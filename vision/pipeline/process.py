@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from vision.pipeline.messages import KINDS, LogLine
+from vision.pipeline.turns import ask_for_turn
 
 _LENGTH = struct.Struct("<I")
 _INBOX_BYTES = 1 << 16
@@ -220,6 +221,7 @@ def _child_main(target: Callable[..., None], name: str, end: socket.socket, faul
     root.setLevel(logging.INFO)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(15, f"vision:{name}"[:15].encode(), 0, 0, 0)  # PR_SET_NAME, for top and ps
+    ask_for_turn(name.partition("-")[0])
     # What is loaded by now stays: the collector need not walk it again and again (tens of milliseconds each time).
     gc.collect()
     gc.freeze()

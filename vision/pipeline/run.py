@@ -24,6 +24,7 @@ from vision.pipeline.line import Line, StartError
 from vision.pipeline.plc_process import PlcProcess
 from vision.pipeline.sources import prepare_sources
 from vision.pipeline.stats import Status, Summary
+from vision.pipeline.turns import turn_of_the_line
 from vision.results.folder import ResultsError
 
 log = logging.getLogger("line")
@@ -72,6 +73,7 @@ def run_line(
             stopped = stack.enter_context(_stop_signals())
             line.start()
         not_running.pop_all()
+        stack.enter_context(turn_of_the_line())
         on_start(line)
         watch = on_status if ordered is None else _challenge_watch(line, config.challenge_minutes, on_status)
         line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), watch, status_period_s)
