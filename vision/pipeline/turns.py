@@ -1,11 +1,11 @@
-"""Who is served first where more processes want to run than there are cores: asked of the kernel, and done without where it says no.
+"""Who goes first where more processes want to run than there are cores: asked of the kernel, and done without where it says no.
 
-Linux lets a process that wakes up wait until the running one has had its slice, 3 to 4 ms, though it wants 0.1 ms itself; a pack's way
-to its row is six such waits. Since Linux 6.12 one that asks for a shorter slice goes first, without any right. Those who hand packs
-on ask for that; inspectors keep their long slices, as being interrupted empties their caches. Where it is allowed (root, LimitNICE)
-all come before what else runs on the machine. Beside five busy processes: trigger to durable verdict p99 105 -> 46 ms by the slice,
-42 with both. SCHED_FIFO for all was as quick (p99 41) and dearer by 0.1 ms of CPU per frame, as it interrupts an inspection
-although another core is idle.
+Linux lets a process that wakes up wait until the running one has had its slice, 3 to 4 ms, though it wants 0.1 ms itself; a
+pack's way to its row is six such waits. Since Linux 6.12 one that asks for a shorter slice goes first, without any right. Those who
+hand packs on ask for that; inspectors keep their long slices, as being interrupted empties their caches. Where it is allowed (root,
+LimitNICE) all come before what else runs on the machine. Beside five busy processes: trigger to durable verdict p99 105 -> 46 ms by
+the slice, 42 with both. SCHED_FIFO for all was as quick (p99 41) and dearer by 0.1 ms of CPU per frame, as it interrupts an
+inspection although another core is idle.
 """
 
 from __future__ import annotations
