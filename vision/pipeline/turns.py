@@ -16,10 +16,14 @@ import os
 import platform
 import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 SLICE_NS = 100_000  # the shortest the kernel gives
 NICE = -15
 INSPECTOR_NICE = -10
+
+_AUTOGROUP = Path("/proc/self/autogroup")
+"""Where the kernel shares out by session first (desktops), nice counts within one session only, and this among them."""
 
 _SCHED_ATTR = struct.Struct("<IIQiIQQQII")
 _SET, _GET = {"x86_64": (314, 315), "aarch64": (274, 275)}.get(platform.machine(), (0, 0))
@@ -40,6 +44,19 @@ def _ask(nice: int, slice_ns: int) -> bool:
     return bool(_SET) and ctypes.CDLL(None, use_errno=True).syscall(_SET, 0, wanted, 0) == 0
 
 
+def _session_nice() -> int | None:
+    """None where sessions are not groups."""
+    try:
+        return int(_AUTOGROUP.read_text().rpartition(" ")[2])
+    except (OSError, ValueError):
+        return None
+
+
+def _ask_for_session(nice: int) -> None:
+    with contextlib.suppress(OSError):
+        _AUTOGROUP.write_text(str(nice))
+
+
 def ask_for_turn(role: str) -> None:
     """For this thread, and those it starts: turns as this role needs them. One that somebody made real-time is left alone."""
     policy, nice, slice_ns = attributes()
@@ -52,11 +69,16 @@ def ask_for_turn(role: str) -> None:
 
 @contextlib.contextmanager
 def turn_of_the_line() -> Iterator[None]:
-    """While the line runs in a thread of its caller: as ask_for_turn; afterwards as it was."""
+    """While the line runs in a thread of its caller: as ask_for_turn, and its session as a whole; afterwards as it was."""
     policy, nice, slice_ns = attributes()
+    session_nice = _session_nice()
     ask_for_turn("line")
+    if session_nice is not None:
+        _ask_for_session(min(session_nice, NICE))
     try:
         yield
     finally:
+        if session_nice is not None:
+            _ask_for_session(session_nice)
         if policy == _OTHER:
             _ask(nice, slice_ns)
