@@ -47,10 +47,25 @@ def test_a_process_without_the_right_keeps_its_nice_and_gets_its_slice(role: str
             assert nice_now == min(nice, nice_before)
 
 
+def test_threads_of_a_camera_run_as_any_other() -> None:
+    words = (
+        "import threading\n"
+        "from vision.pipeline import turns\n"
+        "before = turns.attributes()\n"
+        "turns.ask_for_turn('acquirer')\n"
+        "found = []\n"
+        "thread = threading.Thread(target=lambda: found.append(turns.attributes()))\n"
+        "thread.start()\n"
+        "thread.join()\n"
+        "assert found == [before] or before[1] > 0, (found, before)\n"
+    )
+    subprocess.run([sys.executable, "-c", words], check=True)
+
+
 def test_what_somebody_made_real_time_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int]] = []
     monkeypatch.setattr(turns, "attributes", lambda: (os.SCHED_FIFO, 0, 0))
-    monkeypatch.setattr(turns, "_ask", lambda nice, slice_ns: asked.append((nice, slice_ns)) or True)
+    monkeypatch.setattr(turns, "_ask", lambda nice, slice_ns, flags=0: asked.append((nice, slice_ns)) or True)
     with turns.turn_of_the_line():
         pass
     assert not asked

@@ -138,6 +138,24 @@ def _stop_signals() -> Iterator[threading.Event]:
             signal.signal(each, handler)
 
 
+class _Several(logging.Handler):
+    """Handlers as one: multiprocessing-logging gives each a thread that wakes five times a second."""
+
+    def __init__(self, *handlers: logging.Handler) -> None:
+        super().__init__()
+        self._handlers = handlers
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for handler in self._handlers:
+            if record.levelno >= handler.level:
+                handler.handle(record)
+
+    def close(self) -> None:
+        for handler in self._handlers:
+            handler.close()
+        super().close()
+
+
 @contextmanager
 def _log_to(path: Path) -> Iterator[None]:
     """The log of all processes: a file of the batch, and warnings on stderr.
@@ -152,7 +170,7 @@ def _log_to(path: Path) -> Iterator[None]:
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setLevel(logging.WARNING)
     terminal.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    root.handlers = [file, terminal]
+    root.handlers = [_Several(file, terminal)]
     root.setLevel(logging.INFO)
     install_mp_handler(root)
     wrapped = root.handlers[:]

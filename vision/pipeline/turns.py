@@ -28,6 +28,7 @@ _AUTOGROUP = Path("/proc/self/autogroup")
 _SCHED_ATTR = struct.Struct("<IIQiIQQQII")
 _SET, _GET = {"x86_64": (314, 315), "aarch64": (274, 275)}.get(platform.machine(), (0, 0))
 _OTHER = 0
+_RESET_ON_FORK = 1  # threads of a camera's software, which may spin, run as any other
 
 
 def attributes() -> tuple[int, int, int]:
@@ -39,8 +40,8 @@ def attributes() -> tuple[int, int, int]:
     return policy, nice, slice_ns
 
 
-def _ask(nice: int, slice_ns: int) -> bool:
-    wanted = _SCHED_ATTR.pack(_SCHED_ATTR.size, _OTHER, 0, nice, 0, slice_ns, 0, 0, 0, 0)
+def _ask(nice: int, slice_ns: int, flags: int = 0) -> bool:
+    wanted = _SCHED_ATTR.pack(_SCHED_ATTR.size, _OTHER, flags, nice, 0, slice_ns, 0, 0, 0, 0)
     return bool(_SET) and ctypes.CDLL(None, use_errno=True).syscall(_SET, 0, wanted, 0) == 0
 
 
@@ -58,13 +59,14 @@ def _ask_for_session(nice: int) -> None:
 
 
 def ask_for_turn(role: str) -> None:
-    """For this thread, and those it starts: turns as this role needs them. One that somebody made real-time is left alone."""
+    """For this thread: turns as this role needs them. One that somebody made real-time is left as it is."""
     policy, nice, slice_ns = attributes()
     if policy != _OTHER:
         return
     slice_ns = slice_ns if role == "inspector" else SLICE_NS
-    if not _ask(min(nice, INSPECTOR_NICE if role == "inspector" else NICE), slice_ns):
-        _ask(nice, slice_ns)
+    flags = _RESET_ON_FORK if role == "acquirer" else 0  # only who has the right can take it off again
+    if not _ask(min(nice, INSPECTOR_NICE if role == "inspector" else NICE), slice_ns, flags):
+        _ask(nice, slice_ns, flags)
 
 
 @contextlib.contextmanager
