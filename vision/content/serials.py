@@ -9,8 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
-
 from vision.content.compare import by_precedence
 from vision.content.order import Order
 from vision.content.serial_set import SerialSet
@@ -24,7 +22,7 @@ class SerialIndex:
         """order: None or one without a list of serials lets any serial in. seen: serials claimed before."""
         listed = order.serials if order is not None else None
         self._listed = listed if listed is None or isinstance(listed, SerialSet) else SerialSet.of(listed)
-        self._used = np.zeros(len(self._listed) if self._listed is not None else 0, dtype=bool)
+        self._used = bytearray(len(self._listed) if self._listed is not None else 0)  # by place, 1 = used
         self._seen: set[str] = set()
         self._blocked: set[str] = set()
         self.see(seen)
@@ -60,7 +58,7 @@ class SerialIndex:
         for serial in serials:
             place = -1 if self._listed is None else self._listed.index(serial)
             if place >= 0:
-                self._used[place] = False
+                self._used[place] = 0
             else:
                 self._seen.discard(serial)
 
@@ -74,7 +72,7 @@ class SerialIndex:
 
     def _see(self, serial: str, place: int) -> None:
         if place >= 0:
-            self._used[place] = True
+            self._used[place] = 1
         else:
             self._seen.add(serial)
 

@@ -48,6 +48,7 @@ RUN_REJECTOR = Main("vision.pipeline.rejector", "run_rejector")
 _START_TIMEOUT_S = 60.0
 _CPU_READ_S = 10.0  # what a child has used since then is not counted when it dies; reading takes 2 ms
 _STOP_TIMEOUT_S = 10.0
+_STATUS_SLACK_S = 0.05  # the status waits so long for a frame to wake the line
 
 
 class StartError(Exception):
@@ -161,7 +162,7 @@ class Line:
                     self.crew.cpu_read()
                 if self.ledger.all_written_settled:
                     self.crew.send("recorder", 0, AllSettled())
-            self._turn(min(next_status, next_check) - now)
+            self._turn(min(next_status, next_check) - now + _STATUS_SLACK_S)
 
     def stop(self) -> Summary:
         """Stops the cameras, waits until every pack is settled and every row is durable, lets everybody leave."""
@@ -264,6 +265,8 @@ class Line:
 
     def _on_ended(self, child: Child, message: Ended) -> None:
         self._ended[child.index] = True
+        if not self._stopping:
+            self.crew.cpu_read()  # it leaves now, and can be asked no more
 
     def _on_settled(self, child: Child, message: Settled) -> None:
         self.dispatch.on_settled(child, message)

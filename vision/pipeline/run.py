@@ -24,6 +24,7 @@ from vision.pipeline.line import Line, StartError
 from vision.pipeline.plc_process import PlcProcess
 from vision.pipeline.sources import prepare_sources
 from vision.pipeline.stats import Status, Summary
+from vision.pipeline.turns import turn_of_the_line
 from vision.results.folder import ResultsError
 
 log = logging.getLogger("line")
@@ -72,6 +73,7 @@ def run_line(
             stopped = stack.enter_context(_stop_signals())
             line.start()
         not_running.pop_all()
+        stack.enter_context(turn_of_the_line())
         on_start(line)
         watch = on_status if ordered is None else _challenge_watch(line, config.challenge_minutes, on_status)
         line.run(lambda run_s: stopped.is_set() or (seconds is not None and run_s >= seconds), watch, status_period_s)
@@ -136,6 +138,24 @@ def _stop_signals() -> Iterator[threading.Event]:
             signal.signal(each, handler)
 
 
+class _Several(logging.Handler):
+    """Handlers as one: multiprocessing-logging gives each a thread that wakes five times a second."""
+
+    def __init__(self, *handlers: logging.Handler) -> None:
+        super().__init__()
+        self._handlers = handlers
+
+    def emit(self, record: logging.LogRecord) -> None:
+        for handler in self._handlers:
+            if record.levelno >= handler.level:
+                handler.handle(record)
+
+    def close(self) -> None:
+        for handler in self._handlers:
+            handler.close()
+        super().close()
+
+
 @contextmanager
 def _log_to(path: Path) -> Iterator[None]:
     """The log of all processes: a file of the batch, and warnings on stderr.
@@ -150,7 +170,7 @@ def _log_to(path: Path) -> Iterator[None]:
     terminal = logging.StreamHandler(sys.stderr)
     terminal.setLevel(logging.WARNING)
     terminal.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    root.handlers = [file, terminal]
+    root.handlers = [_Several(file, terminal)]
     root.setLevel(logging.INFO)
     install_mp_handler(root)
     wrapped = root.handlers[:]
