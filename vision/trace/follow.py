@@ -8,7 +8,7 @@ was packed by somebody else is left where it is and told.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -86,7 +86,7 @@ class Follower:
         """What passed, or was amended, since the last step. Raises ResultsError."""
         verdicts: dict[int, tuple[int, list[_Row]]] = {}
         whole: set[str] = set()
-        amended: list[str] = []
+        taken_back: set[int] = set()
         for packs in pack_lists(self._batch):
             name, sealed = packs.path.name, packs.path.suffix != ".arrows"
             if name in self._whole:
@@ -95,22 +95,24 @@ class Follower:
             table = table.filter(pc.equal(table["station"].cast("string"), self._station))
             for row in table.to_pylist():
                 trigger, revision = row["trigger"], row["revision"]
-                epc = _epc(row)
                 if trigger <= self._last:
-                    if revision > 0 and not row["accept"] and epc is not None and self._packed.get(epc) == trigger:
-                        amended.append(epc)
+                    if revision > 0 and not row["accept"]:  # its row may say no more what was read
+                        taken_back.add(trigger)
                     continue
                 known = verdicts.get(trigger, (-1, []))
                 if revision > known[0]:
                     known = verdicts[trigger] = (revision, [])
+                epc = _epc(row)
                 if row["accept"] and revision == known[0] and epc is not None:
-                    known[1].append((trigger, row["position"] or 0, epc))
+                    pack = (trigger, row["position"] or 0, epc)
+                    known[1].extend([pack] if pack not in known[1] else [])
             if sealed and (not table.num_rows or int(np.max(table["trigger"].to_numpy())) <= self._last):
                 whole.add(name)
         last = self._last
         while last + 1 in verdicts:  # rows may come out of turn: the next one is waited for
             last += 1
         passed = [pack for trigger in range(self._last + 1, last + 1) for pack in sorted(verdicts[trigger][1])]
+        amended = [epc for epc, trigger in self._packed.items() if trigger in taken_back]
         return News(passed, amended, last, whole)
 
     # --- deeds ---------------------------------------------------------------------------------------------------------------
@@ -193,10 +195,3 @@ def _epc(row: dict[str, Any]) -> str | None:
         return item_epc(row["product"], row["serial"]) if row["serial"] else None
     except IdentifierError:
         return None
-
-
-def closed_containers(entries: Sequence[Entry]) -> Iterator[str]:
-    """The containers that these entries closed, in their order."""
-    for entry in entries:
-        if entry["do"] == "close" or entry.get("closed"):
-            yield entry["parent"]
