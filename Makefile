@@ -53,7 +53,7 @@ bench-release: setup  ## stores the kernels' results as this release's, for `mak
 	$(BIN)/python -m pytest bench/test_decode_kernels.py bench/test_grade_kernels.py $(BENCHMARK) --benchmark-save=release
 
 qualification: setup  ## qualification.pdf: what is installed, each requirement and the run of its tests
-	-$(BIN)/python -m pytest --junitxml=.qualification.xml
+	-$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --junitxml=.qualification.xml
 	$(BIN)/python -m tests.qualification .qualification.xml qualification.pdf
 
 lock:  ## renews .requirements.lock from pyproject.toml

@@ -72,7 +72,7 @@ def read_outcomes(path: Path) -> tuple[list[Outcome], str]:
             elif child.tag == "skipped":
                 outcome, words = "skipped", child.get("message", "")
         found.append(Outcome(f"{file}::{case.get('name')}", outcome, " ".join(words.split())[:160]))
-    return found, suite.get("timestamp", "")
+    return found, suite.get("timestamp", "").partition(".")[0].replace("T", " ")
 
 
 def tests_of(requirement: Requirement, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -110,10 +110,10 @@ def make_document(requirements: Sequence[Requirement], outcomes: Sequence[Outcom
     blocks.append(Table(("id", "requirement", "result", "tests"), tuple(rows), right=(0,)))  # the requirement takes the room
     blocks += [PageBreak(), Heading("Tests by requirement")]
     for one in requirements:
-        blocks += [Heading(f"{one.id}: {states[one.id]}", 2), Paragraph(one.text), Table(*_tests(one, outcomes))]
+        blocks += [Heading(f"{one.id}: {states[one.id]}", 2), Paragraph(one.text), _tests(one, outcomes)]
     blocks += [
         Heading("Executed and reviewed"),
-        Table(("", "name", "date", "signature"), tuple((who, "", "", "") for who in _SIGNERS)),
+        Table(("", "name", "date", "signature"), tuple((f"{who}\n ", "", "", "") for who in _SIGNERS), shares=(2, 4, 2, 4)),
     ]
     return Document("Qualification record", blocks, f"packline-vision {VERSION}, test run of {when}", f"packline-vision {VERSION}")
 
@@ -128,7 +128,7 @@ def _verdict(counts: Counter[str], total: int) -> Callout:
     return Callout(f"Not all requirements hold: {words}", (), Tone.BAD if counts["fails"] else Tone.WARN)
 
 
-def _tests(requirement: Requirement, outcomes: Sequence[Outcome]) -> tuple[tuple[str, ...], tuple[tuple[Cell | str, ...], ...]]:
+def _tests(requirement: Requirement, outcomes: Sequence[Outcome]) -> Block:
     """A row for each test function: parameters are counted, failures and skips named."""
     rows: dict[str, list[Outcome]] = {}
     for one in tests_of(requirement, outcomes):
@@ -140,7 +140,10 @@ def _tests(requirement: Requirement, outcomes: Sequence[Outcome]) -> tuple[tuple
         shown = ", ".join(f"{counts[outcome]} {outcome}" for outcome in OUTCOMES if counts[outcome])
         words = next((run.words for run in runs if run.words), "")
         table.append((Cell(node.replace("tests/", "", 1), code=True), Cell(shown, tone), words))
-    return ("test", "result", "words"), tuple(table)
+    if not table:
+        return Paragraph("None of its tests was run.", Tone.WARN)
+    told = any(row[2] for row in table)
+    return Table(("test", "result", "words"), tuple(table), shares=(3, 0, 2) if told else (1, 0, 0))
 
 
 def installed(when: str) -> list[tuple[str, str]]:

@@ -14,12 +14,14 @@ import pytest
 
 from tests.audit.frames import RECIPE, brief_of, folder_of_frames, text_of
 from tests.cli.calls import DEMO
+from tests.results.denying_store import denying_store
 from vision.audit.crew import Processes
 from vision.audit.look import look
 from vision.audit.run import run_audit
 from vision.audit.sources import AuditError, open_source
 from vision.audit.summary import parts, summarize
 from vision.cameras.image_file import read_mono8
+from vision.cli.main import call
 from vision.grade.setup import Setup
 from vision.inspection import Workspace, inspect
 from vision.results.folder import BatchInfo, write_batch_info
@@ -70,6 +72,20 @@ def test_a_store_that_gives_nothing(store: str) -> None:
     with pytest.raises(AuditError, match=r"cannot be listed|holds no frames") as error:
         open_source(url(store, "nobucket/x"))
     assert "hush" not in str(error.value)
+
+
+def test_a_store_without_rights(tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.chdir(tmp_path)
+    with denying_store() as shut:
+        assert call(["audit", url(shut, "shut/line1"), "--workers", "1", "--report", "a.html"]) == 2
+    out, error = capfd.readouterr()
+    assert error.startswith("vision: s3://shut/line1: no rights to read it") and error.count("\n") == 1 and not out
+    assert "hush" not in error and list(tmp_path.iterdir()) == [], "nothing was begun"
+    with denying_store(lists=True) as shut:  # the names may be seen, the frames not: a row that says so, never nothing
+        assert call(["audit", url(shut, "shut/line1"), "--workers", "1"]) == 1
+    error = capfd.readouterr().err
+    assert "1 of 1 frames could not be read: s3://shut/line1/00000.png" in error and "hush" not in error
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

@@ -129,13 +129,17 @@ def test_containers_of_a_rejected_tray_are_scanned_one_by_one(
     assert vision("batch", "end", batch.folder, "--rejects-counted", 1) == 0
 
 
-def test_an_audit_of_the_batch_tells_the_grade_of_each_place(batch: OrderedBatch, tmp_path: Path) -> None:
+def test_an_audit_of_the_batch_tells_the_grade_of_each_place(
+    batch: OrderedBatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     run = Packing(batch)
     for tray in range(1, 41):
         pack_tray(run, tray, {2: Reason.NO_SYMBOL} if tray == 7 else None, {3: 4.0 - tray / 20})
     run.close()
     report_file = tmp_path / "audit.html"
-    assert vision("audit", batch.folder, "--report", report_file, "--results", tmp_path / "audit", "--workers", 1) == 0
+    capsys.readouterr()
+    assert vision("audit", batch.folder, "--report", report_file, "--results", tmp_path / "audit", "--workers", 1, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["symbols"] == 159, "an empty place is no symbol"
     headline, _, chapter = report_file.read_text("utf-8").partition("By place of the tray")
     assert "the print got worse at 1 of 4 places of the tray" in headline and "place 3: overall grade" in headline
     rows = [" ".join(re.sub("<[^>]*>", " ", row).split()) for row in chapter.partition("</table>")[0].split("<tr>")[2:]]

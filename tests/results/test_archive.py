@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.results.denying_store import denying_store
 from tests.results.samples import record
+from vision.cli.main import call
 from vision.results.archive import LIST, archive, restore
 from vision.results.folder import BatchInfo, ResultsError, write_batch_info
 from vision.results.retention import expiry_date, retain_until
@@ -48,6 +50,7 @@ def test_a_changed_copy_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(ResultsError, match=r"000001\.arrow is not what was archived"):
         restore(done.path, tmp_path / "back")
+    assert not (tmp_path / "back").exists(), "nothing half-restored stays"
 
 
 def test_only_a_sound_and_ended_batch_is_archived(tmp_path: Path) -> None:
@@ -91,6 +94,21 @@ def test_to_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             restore(f"s3://test:test@{done.path}?{query}", tmp_path / "other")
     finally:
         server.stop()
+
+
+def test_s3_without_rights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    place = batch(tmp_path)
+    with denying_store() as shut:
+        query = f"scheme=http&endpoint_override={shut.replace(':', '%3A')}&region=us-east-1"
+        assert call(["results", "archive", str(place), "--to", f"s3://key:hush@shut/records?{query}"]) == 2
+        error = capfd.readouterr().err
+        assert error.startswith("vision: shut/records/L1/2026-11-26T120000Z: not archived") and "ACCESS_DENIED" in error
+        assert error.count("\n") == 1 and "hush" not in error
+        back = tmp_path / "back"
+        assert call(["results", "restore", f"s3://key:hush@shut/records/L1/x?{query}", "--to", str(back)]) == 2
+    error = capfd.readouterr().err
+    assert "shut/records/L1/x: cannot be restored" in error and error.count("\n") == 1 and not back.exists()
 
 
 def test_what_cannot_be_reached_is_said_in_one_line(tmp_path: Path) -> None:

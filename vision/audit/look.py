@@ -127,7 +127,7 @@ class Worker:
         except UNREADABLE as error:
             return [_trouble(about, _words(error, about["name"]))]
         about |= {key: row[key] for key in ("station", "trigger", "utc", "device_timestamp_ns", "accept", "reasons")}
-        symbols = row["symbols"] or []
+        symbols = [symbol for symbol in row["symbols"] or [] if symbol["corners"] is not None]  # an empty place of a tray is none
         about |= {"trouble": "", "symbol_count": len(symbols)}
         other: list[Row] = []
         recipe = self._brief.regrade

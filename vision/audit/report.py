@@ -78,15 +78,14 @@ def _headline(name: str, group: Symbols, stories: Sequence[Story], places: Mappi
     before = f"{name}: " if name else ""
     alone = {place: trend for place, trend in places.items() if trend.worse and trend.changed}
     if alone:
-        words = tuple(
+        fell = tuple(
             f"place {place}: overall grade {trend.course.before:.1f} to {trend.course.after:.1f}" for place, trend in alone.items()
         )
-        yield Callout(f"{before}the print got worse at {len(alone)} of {len(places)} places of the tray", words, Tone.BAD)
+        yield Callout(f"{before}the print got worse at {len(alone)} of {len(places)} places of the tray", fell, Tone.BAD)
     if not stories and not alone:
-        verdict = (
-            "too few graded symbols to speak of a trend" if len(group) < LEAST_VALUES else "steady: no measure steps or drifts"
-        )
-        yield Callout(f"{before}{verdict}", (), Tone.PLAIN if len(group) < LEAST_VALUES else Tone.GOOD)
+        few = len(group) < LEAST_VALUES
+        verdict = "too few graded symbols to speak of a trend" if few else "steady: no measure steps or drifts"
+        yield Callout(f"{before}{verdict}", (), Tone.PLAIN if few else Tone.GOOD)
     for story in stories:
         yield Callout(f"{before}{story.title}", (*story.lines, *_action(story)), Tone.BAD if story.worse else Tone.PLAIN)
 

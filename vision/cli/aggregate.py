@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import getpass
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,6 +23,10 @@ app = typer.Typer(
     """,
     rich_markup_mode=None,
 )
+_FOLLOW_S = 0.5
+_LOCK_S = 10.0
+"""So long another process may hold the journal: one that follows the line holds it for a moment, again and again."""
+
 LineFile = Annotated[Path, typer.Argument(metavar="LINE.toml", help="the line file; its [trace] has the levels")]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
 Things = Annotated[
@@ -151,6 +156,68 @@ def verify(line: LineFile, as_json: AsJson = False) -> int:
     return 1 if problems else 0
 
 
+@app.command()
+def follow(
+    line: LineFile,
+    level: Annotated[
+        list[str], typer.Option("--level", metavar="NAME", help="the container that packs go into; once more: what it goes into")
+    ],
+    station: Annotated[str | None, typer.Option("--station", metavar="NAME", help="whose packs; the first one without it")] = None,
+    once: Annotated[bool, typer.Option("--once", help="pack what has passed so far, and stop")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Packs while the line runs: what passed goes into containers in its order, and each that is full is closed and told.
+
+    Goes on where it was, until the batch ends: then containers that are not full are closed. Ctrl-C leaves them open.
+
+    Example: vision aggregate follow line.toml --station S1 --level bundle --level case --json
+    """
+    import time
+
+    from vision.batch.life import ordered_batch
+    from vision.config import load_line
+    from vision.results.folder import ResultsError, batch_in
+    from vision.results.operations import is_open
+    from vision.trace.aggregate import AggregationError
+    from vision.trace.commissioned import commissioned_in
+    from vision.trace.follow import Follower
+    from vision.trace.journal import JOURNAL, Journal, read_journal
+
+    config = load_line(line)
+    names = [known.name for known in config.stations]
+    if station is not None and station not in names:
+        raise ResultsError(f"{line}: --station {station!a}: expected one of {', '.join(names)}")
+    levels = [known.name for known in config.trace.levels]
+    if not [name for name in levels if name in level] == level:
+        raise ResultsError(
+            f"{line}: --level {' '.join(level)}: expected levels of [trace] in their order: {', '.join(levels) or 'none there'}"
+        )
+    batch = ordered_batch(batch_in(config.results / config.name))
+    path = config.results / config.name / JOURNAL
+    follower = Follower(batch.folder, station or names[0], level, read_journal(path), lambda words: print(words, file=sys.stderr))
+    with batch.pool() as pool:
+        lot_of = commissioned_in(batch, pool)
+        while True:
+            begin_s = time.monotonic()
+            ended = not is_open(batch.folder)  # asked before the packs: nothing passes behind it
+            news = follower.look()
+            if news.passed or news.amended or ended:
+                with Journal(path, config.trace.levels, lot_of, by=getpass.getuser(), wait_s=_LOCK_S) as journal:
+                    try:
+                        entries = follower.step(journal, news)
+                        entries += follower.finish(journal) if ended else []
+                    except AggregationError as error:
+                        raise ResultsError(f"{config.name}: {error}") from None
+                    for entry in entries:
+                        if entry["do"] == "unpack" or entry["do"] == "close" or entry["closed"]:
+                            _tell(entry, journal.state, as_json)
+                    sys.stdout.flush()
+            if ended or once:
+                return 0
+            # A long journal takes longer to be read: it may cost a tenth of the time.
+            time.sleep(max(_FOLLOW_S, 9 * (time.monotonic() - begin_s)))
+
+
 def _do(line: Path, deed: Callable[[Aggregation, LineConfig], Entry], as_json: bool) -> int:
     """One deed: decided, durable, done, told."""
     from vision.config import load_line
@@ -164,7 +231,9 @@ def _do(line: Path, deed: Callable[[Aggregation, LineConfig], Entry], as_json: b
         raise ResultsError(f"{line}: [trace] levels: none, expected the kinds of containers")
     with (
         Commissioned(config) as commissioned,
-        Journal(config.results / config.name / JOURNAL, config.trace.levels, commissioned.lot_of, by=getpass.getuser()) as journal,
+        Journal(
+            config.results / config.name / JOURNAL, config.trace.levels, commissioned.lot_of, by=getpass.getuser(), wait_s=_LOCK_S
+        ) as journal,
     ):
         try:
             entry = journal.do(deed(journal.state, config))

@@ -72,8 +72,8 @@ def end(
 
     with opened_batch(folder) as (batch, pool):
         if counted is not None and is_open(folder):
-            reason = why if counted < 0 else why or "at the end of the batch"
-            clear(batch, pool, name_of(who), reason, counted)
+            clear(batch, pool, name_of(who), why if counted < 0 else why or "at the end of the batch", counted)
+            why = "" if counted < 0 else why  # it was the reason of the correction, not of the end
         result = finish(batch, pool, name_of(who), why, deviation)
     _say_reconciliation(as_json, folder, result)
     return 1 if is_open(folder) else 0

@@ -7,6 +7,7 @@ Nothing counts as archived before every file was read back from there and has th
 from __future__ import annotations
 
 import hashlib
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +65,21 @@ def archive(folder: Path, uri: str) -> Archived:
 
 
 def restore(uri: str, folder: Path) -> int:
-    """Fetches an archived batch into a new folder and compares it with its list; the count of files. Raises ResultsError."""
+    """Fetches an archived batch into a new folder and compares it with its list; the count of files.
+
+    Raises ResultsError; then no folder is left.
+    """
     system, target = _target(uri)
     if folder.exists():
         raise ResultsError(f"{folder}: is there already")
+    try:
+        return _fetch(system, target, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _fetch(system: fs.FileSystem, target: str, folder: Path) -> int:
     try:
         with system.open_input_stream(f"{target.rstrip('/')}/{LIST}") as source:
             lines = source.read().decode().splitlines()

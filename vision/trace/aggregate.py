@@ -199,6 +199,10 @@ class Aggregation:
     def ssccs_left(self) -> int:
         return sum(one.size for one in self.ranges) - self._drawn
 
+    def is_commissioned(self, epc: str) -> bool:
+        """Whether a pack was let through and is still good."""
+        return self._lot_of(epc) is not None
+
     def packs(self, parent: str) -> list[str]:
         """The packs in a container, at any depth."""
         found: list[str] = []

@@ -3,12 +3,12 @@ that a frame shows."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import cv2
 
-from vision.batch.life import pool_address
+from vision.batch.life import OrderedBatch, pool_address
 from vision.config import LineConfig
 from vision.content.compare import check
 from vision.decode.decode import decode
@@ -57,6 +57,17 @@ class Commissioned:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def commissioned_in(batch: OrderedBatch, pool: Pool) -> Callable[[str], str | None]:
+    """As Commissioned.lot_of for the packs of one batch that runs: asks its pool alone, now."""
+
+    def lot_of(epc: str) -> str | None:
+        entry = pool.entry(batch.product, item_of(epc)[1])
+        good = entry is not None and entry.batch == batch.name and entry.state in _PACKABLE and not entry.blocked
+        return batch.order.lot if good else None
+
+    return lot_of
 
 
 def epcs_in_frame(image: Path, effort: int = 4096) -> list[str]:

@@ -28,6 +28,7 @@ class Journal:
     """A line's containers, with the journal that they live in; one process at a time.
 
     path: of the journal, made with its first entry. levels, lot_of: see Aggregation. by: who does what follows. utc_ns: the clock.
+    wait_s: how long another process may go on to hold it.
     Raises ResultsError where another process holds it, where its chain is cut or changed, or where an entry is not of this line.
     """
 
@@ -38,6 +39,7 @@ class Journal:
         lot_of: Callable[[str], str | None],
         by: str = "",
         utc_ns: Callable[[], int] = time.time_ns,
+        wait_s: float = 0.0,
     ) -> None:
         self.path = path
         self.state = Aggregation(levels, lot_of)
@@ -45,7 +47,7 @@ class Journal:
         self._utc_ns = utc_ns
         self._held: list[bytes] | None = None  # lines of deeds done together
         self._closed = False
-        self._lock = _lock(path)
+        self._lock = _lock(path, wait_s)
         try:
             entries, self.head = _read_whole(path, mend=True)
             for number, entry in enumerate(entries, 1):
@@ -157,13 +159,21 @@ def _read_whole(path: Path, mend: bool) -> tuple[list[Entry], str]:
     return entries, sha256(lines[-1]) if lines else GENESIS
 
 
-def _lock(path: Path) -> LineLock:
+def _lock(path: Path, wait_s: float) -> LineLock:
     lock = path.with_name(f".{path.name}.lock")
     descriptor = -1
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        end_s = time.monotonic() + wait_s
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= end_s:
+                    raise
+                time.sleep(0.02)
     except BlockingIOError:
         os.close(descriptor)
         raise ResultsError(f"{path}: another process packs into this journal") from None

@@ -68,7 +68,7 @@ class Records:
             raise ResultsError(f"{self.folder}: no such results folder")
         for line in sorted(entry for entry in self.folder.iterdir() if entry.is_dir()):
             for batch in batches(line):
-                self.lists += [(batch, packs) for packs in _pack_lists(batch)]
+                self.lists += [(batch, packs) for packs in pack_lists(batch)]
 
     @property
     def pack_count(self) -> int:
@@ -170,7 +170,7 @@ def _head(product: str) -> str | None:
         return None
 
 
-def _pack_lists(batch: Path) -> Iterator[PackList]:
+def pack_lists(batch: Path) -> Iterator[PackList]:
     """The pack lists of a batch, one per file with rows. A batch may be written meanwhile."""
     for path in row_files(batch):
         try:
