@@ -83,7 +83,9 @@ def _headline(name: str, group: Symbols, stories: Sequence[Story], places: Mappi
         )
         yield Callout(f"{before}the print got worse at {len(alone)} of {len(places)} places of the tray", words, Tone.BAD)
     if not stories and not alone:
-        verdict = "too few graded symbols to speak of a trend" if len(group) < LEAST_VALUES else "steady: no measure steps or drifts"
+        verdict = (
+            "too few graded symbols to speak of a trend" if len(group) < LEAST_VALUES else "steady: no measure steps or drifts"
+        )
         yield Callout(f"{before}{verdict}", (), Tone.PLAIN if len(group) < LEAST_VALUES else Tone.GOOD)
     for story in stories:
         yield Callout(f"{before}{story.title}", (*story.lines, *_action(story)), Tone.BAD if story.worse else Tone.PLAIN)

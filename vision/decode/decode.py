@@ -58,6 +58,12 @@ LAST_CHECK_BITS = 30.0
 """What the check codewords must give alone where the grid was made from the tracks, or the modules were told by what the finder
 taught: there the finder says less than it counts, and a photograph that is not read costs up to 2**10 tries more."""
 
+LINES_OF, CLEARER = 6, 1.2
+"""Symbols from which on lines askew are looked for, and how much clearer than level ones they must be."""
+
+SLOPES = tuple(step / 200 for step in range(-36, 37))
+"""Rises of a line that are looked for: 10 degrees each way."""
+
 Found = tuple[Symbol, Modules, Reading | None]
 
 
@@ -353,14 +359,31 @@ def _twice(symbol: Symbol, found: list[Found]) -> bool:
 
 
 def _reading_order(found: list[Found]) -> list[Found]:
-    """From top to bottom in lines, from left to right in a line; a line is what lies within half a symbol of its first."""
-    rest = sorted(found, key=lambda entry: tuple(entry[0].corners.mean(axis=0)[::-1]))
+    """From top to bottom in lines, from left to right in a line; a line is what lies within half a symbol of its first.
+
+    Lines may be askew: a tray of 8 symbols in a line, turned by 4 degrees, ends half a line lower than it begins.
+    """
+    centres = np.array([entry[0].corners.mean(axis=0) for entry in found]).reshape(-1, 2)
+    slope = _slope(centres)
+    height = centres[:, 1] - slope * centres[:, 0]
+    rest = sorted(range(len(found)), key=lambda index: (height[index], centres[index, 0]))
     ordered: list[Found] = []
     while rest:
-        first = rest[0][0]
-        reach = np.ptp(first.corners[:, 1]) / 2
-        limit = first.corners[:, 1].mean() + reach
-        line = [entry for entry in rest if entry[0].corners[:, 1].mean() <= limit]
-        rest = [entry for entry in rest if entry[0].corners[:, 1].mean() > limit]
-        ordered += sorted(line, key=lambda entry: float(entry[0].corners[:, 0].mean()))
+        limit = height[rest[0]] + np.ptp(found[rest[0]][0].corners[:, 1]) / 2
+        line = [index for index in rest if height[index] <= limit]
+        rest = [index for index in rest if height[index] > limit]
+        ordered += [found[index] for index in sorted(line, key=lambda index: float(centres[index, 0]))]
     return ordered
+
+
+def _slope(centres: npt.NDArray[np.float64]) -> float:
+    """Rise of the lines that symbols stand in, 0 where they are too few or stand in none.
+
+    Along the right slope heights come in few clusters, far from each other: the sum of their gaps' squares is largest.
+    """
+    if len(centres) < LINES_OF:
+        return 0.0
+    heights = np.sort(centres[:, 1] - np.asarray(SLOPES)[:, np.newaxis] * centres[:, 0], axis=1)
+    apart = (np.diff(heights, axis=1) ** 2).sum(axis=1) / np.maximum(np.ptp(heights, axis=1), 1e-9) ** 2
+    best = int(apart.argmax())
+    return SLOPES[best] if apart[best] > CLEARER * apart[len(SLOPES) // 2] else 0.0
