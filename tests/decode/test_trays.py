@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from bench.render.tray import render_tray
-from vision.decode.decode import decode
+from vision.decode.decode import _reading_order, decode
 from vision.decode.search import Search, Workspace
+from vision.types import Symbol
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -15,8 +16,24 @@ def test_a_tray_of_48(seed: int) -> None:
     tray = render_tray(6, 8, seed)
     assert len(set(tray.texts)) == 48
     found = decode(tray.pixels, Search(symbol_count=48, effort=64), Workspace())
-    assert sorted(reading.payload.decode() for _, _, reading in found if reading) == sorted(tray.texts)
+    assert [reading.payload.decode() for _, _, reading in found if reading] == list(tray.texts), "reading order, the tray askew"
     assert len(found) == 48
+
+
+@pytest.mark.parametrize("turned_deg", [-7.0, -3.0, 0.0, 4.0, 8.0])
+def test_lines_are_read_as_they_stand_also_askew(turned_deg: float) -> None:
+    random, angle = np.random.default_rng(5), np.radians(turned_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    square = np.array([[-60.0, 60.0], [-60.0, -60.0], [60.0, -60.0], [60.0, 60.0]])
+    found = []
+    for row in range(5):
+        for column in range(8):
+            centre = turn @ (np.array([280.0 * column, 330.0 * row]) + random.uniform(-15, 15, 2))
+            grid = np.array([[square[1], square[2]], [square[0], square[3]]]) + centre
+            found.append((Symbol(grid), None, None))
+    shuffled = [found[index] for index in random.permutation(len(found))]
+    assert _reading_order(shuffled) == found  # type: ignore[arg-type, comparison-overlap]
+    assert _reading_order(found[:1]) == found[:1] and _reading_order([]) == []  # type: ignore[arg-type, comparison-overlap]
 
 
 def test_one_missing_and_none_made_up() -> None:
