@@ -194,14 +194,20 @@ def test_an_acknowledgement_counts_for_the_verdict_it_answers(plc: PlcProcess, o
     assert plc.verdicts()[-1][:2] == (1, "REJECT")
 
 
-def test_what_a_lost_plc_acknowledged_counts_no_more(plc: PlcProcess, output: ModbusOutput) -> None:
+def test_what_a_lost_plc_acknowledged_counts_as_long_as_it_may_act_by_it(plc: PlcProcess, output: ModbusOutput) -> None:
     driver = Driver(output)
     driver.until(lambda: output.machine().up, "the PLC's heartbeat")
     output.decide(1, True)
-    driver.until(lambda: output.is_told(1), "the pass")
+    output.decide(2, True)
+    driver.until(lambda: output.is_told(1) and output.is_told(2), "the passes")
     plc.kill()
     driver.until(lambda: bool(driver.losses), "the loss")
-    assert not output.settle(1, True, 0, time.monotonic_ns())
+    lost_ns = time.monotonic_ns()
+    output.decide(3, True)
+    assert output.settle(1, True, lost_ns, lost_ns), "the belt may have let it go"
+    late_ns = lost_ns + PATIENCE_NS + 1
+    assert not output.settle(2, True, late_ns, lost_ns), "without our heartbeat it lets nothing go"
+    assert not output.settle(3, True, lost_ns, lost_ns), "it never knew of this one"
 
 
 def test_opened_again_it_holds_no_old_verdict(plc: PlcProcess, output: ModbusOutput) -> None:

@@ -3,7 +3,7 @@
 Linux lets a process that wakes up wait until the running one has had its slice, 3 to 4 ms, though it wants 0.1 ms itself; a
 pack's way to its row is six such waits. Since Linux 6.12 one that asks for a shorter slice goes first, without any right. Those who
 hand packs on ask for that; inspectors keep their long slices, as being interrupted empties their caches. Where it is allowed (root,
-LimitNICE) all come before what else runs on the machine. Beside five busy processes: trigger to durable verdict p99 105 -> 46 ms by
+LimitNICE) all come before what else runs in the session. Beside five busy processes: trigger to durable verdict p99 105 -> 46 ms by
 the slice, 42 with both. SCHED_FIFO for all was as quick (p99 41) and dearer by 0.1 ms of CPU per frame, as it interrupts an
 inspection although another core is idle.
 """
@@ -16,14 +16,10 @@ import os
 import platform
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 
 SLICE_NS = 100_000  # the shortest the kernel gives
 NICE = -15
 INSPECTOR_NICE = -10
-
-_AUTOGROUP = Path("/proc/self/autogroup")
-"""Where the kernel shares out by session first (desktops), nice counts within one session only, and this among them."""
 
 _SCHED_ATTR = struct.Struct("<IIQiIQQQII")
 _SET, _GET = {"x86_64": (314, 315), "aarch64": (274, 275)}.get(platform.machine(), (0, 0))
@@ -45,17 +41,10 @@ def _ask(nice: int, slice_ns: int, flags: int = 0) -> bool:
     return bool(_SET) and ctypes.CDLL(None, use_errno=True).syscall(_SET, 0, wanted, 0) == 0
 
 
-def _session_nice() -> int | None:
-    """None where sessions are not groups."""
-    try:
-        return int(_AUTOGROUP.read_text().rpartition(" ")[2])
-    except (OSError, ValueError):
-        return None
-
-
-def _ask_for_session(nice: int) -> None:
+def ask_for_machine(pid: int) -> None:
+    """For a process that plays the machine: a real one has a processor of its own, and must not starve behind the line here."""
     with contextlib.suppress(OSError):
-        _AUTOGROUP.write_text(str(nice))
+        os.setpriority(os.PRIO_PROCESS, pid, NICE)
 
 
 def ask_for_turn(role: str) -> None:
@@ -71,16 +60,11 @@ def ask_for_turn(role: str) -> None:
 
 @contextlib.contextmanager
 def turn_of_the_line() -> Iterator[None]:
-    """While the line runs in a thread of its caller: as ask_for_turn, and its session as a whole; afterwards as it was."""
+    """While the line runs in a thread of its caller: as ask_for_turn; afterwards as it was."""
     policy, nice, slice_ns = attributes()
-    session_nice = _session_nice()
     ask_for_turn("line")
-    if session_nice is not None:
-        _ask_for_session(min(session_nice, NICE))
     try:
         yield
     finally:
-        if session_nice is not None:
-            _ask_for_session(session_nice)
         if policy == _OTHER:
             _ask(nice, slice_ns)

@@ -1,7 +1,9 @@
 """Verdicts to a PLC by Modbus TCP: the ring of verdicts, heartbeat and ready (the register map is in registers.py).
 
 The PLC tracks the belt; a verdict is written as soon as it is known, and a pass that the PLC did not acknowledge by its due time
-is taken back and counts as a reject. Verdicts that come while a request is under way leave together with the next one.
+is taken back and counts as a reject. One that it had acknowledged before the connection was lost counts as a pass for as long as
+it may act by it: a record that says accept for a pack in the reject bin is found at reconciliation, the other way round the pack
+would be in the market. Verdicts that come while a request is under way leave together with the next one.
 """
 
 from __future__ import annotations
@@ -27,12 +29,16 @@ _SEQUENCE_MASK = 0xFFFFFFFF
 
 @dataclass(slots=True)
 class _Entry:
-    """A ring entry as it is to be: whose verdict, whether sent and acknowledged as it is now, whether its pack is under way."""
+    """A ring entry as it is to be: whose verdict, whether sent and acknowledged as it is now, whether its pack is under way.
+
+    known: the PLC acknowledged it as it is now, on this connection (told) or an earlier one, and is not known to have forgotten it.
+    """
 
     trigger: int = -1
     verdict: int = 0
     sent: bool = False
     told: bool = False
+    known: bool = False
     under_way: bool = False
 
 
@@ -52,7 +58,7 @@ class ModbusOutput:
 
     base: address of register 0 of the map. entry_count: ring entries, more than the packs that can be under way.
     timeout_ns: an answer that takes longer loses the connection; below the PLC's 500 ms of patience with the heartbeat.
-    plc_timeout_ns: a PLC whose own heartbeat stands still this long is not up.
+    plc_timeout_ns: a PLC whose own heartbeat stands still this long is not up; one that did not hear us for so long passes nothing.
     allow_insecure_network: Modbus TCP has neither secrecy nor log-in; another host than this one needs this said.
     position_bits: the PLC has the second ring, for the bad places of trays.
     """
@@ -106,6 +112,7 @@ class ModbusOutput:
         self._lost = False  # a loss was noted and the PLC not heard since
         self._plc: tuple[int, ...] = (0,) * registers.PLC_COUNT
         self._counted = False  # it was ever read
+        self._dropped_ns = 0  # when the last connection on which the PLC was heard was lost
         self._heard = False  # the PLC's block was read on this connection
         self._alive = False  # and its heartbeat seen to change
         self._plc_beat_ns = 0
@@ -146,7 +153,8 @@ class ModbusOutput:
         entry = self._entries[(trigger & _SEQUENCE_MASK) % len(self._entries)]
         if accept and not entry.told:
             self._pump(now_ns)  # the answer may be there, unread
-        done = accept and entry.trigger == trigger and entry.verdict == registers.PASS and entry.told
+        may_act = entry.told or (entry.known and due_ns <= self._dropped_ns + self._plc_timeout_ns)
+        done = accept and entry.trigger == trigger and entry.verdict == registers.PASS and may_act
         if not done:
             self.counters.untold += accept
             self._put(trigger, registers.REJECT)
@@ -234,7 +242,7 @@ class ModbusOutput:
             self.counters.overruns += verdict == registers.PASS
             return
         entry.trigger, entry.verdict, entry.under_way = trigger, verdict, True
-        entry.sent = entry.told = False
+        entry.sent = entry.told = entry.known = False
         self._dirty[index] = None
 
     def _connect(self, now_ns: int) -> None:
@@ -263,6 +271,8 @@ class ModbusOutput:
         self._alive = False
         for entry in self._entries:
             entry.told = False
+        if self._heard:  # tries to connect again that fail are no later loss
+            self._dropped_ns = now_ns
         self._retry_ns = now_ns + self._backoff_ns
         self._backoff_ns = min(2 * self._backoff_ns, _BACKOFF_MAX_NS)
         self._note(reason)
@@ -365,7 +375,7 @@ class ModbusOutput:
             return
         for index in self._sent:
             entry = self._entries[index]
-            entry.told = entry.sent  # a verdict that changed meanwhile is sent again
+            entry.told = entry.known = entry.sent  # a verdict that changed meanwhile is sent again
         self._sent = range(0)
 
     def _hear(self, plc: tuple[int, ...], now_ns: int) -> None:
@@ -381,6 +391,8 @@ class ModbusOutput:
             return
         if plc[6] != before[6]:
             self._tell_all()  # it missed our heartbeat and forgot what it was told
+            for entry in self._entries:
+                entry.known = False
         if plc[1] != before[1]:
             self._plc_beat_ns = now_ns
             if not self._alive and not self._dirty:
