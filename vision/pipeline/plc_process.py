@@ -11,7 +11,6 @@ from typing import Any
 
 from vision.config import RejectConfig
 from vision.pipeline.line import StartError
-from vision.pipeline.turns import ask_for_machine
 
 
 class PlcProcess:
@@ -28,7 +27,6 @@ class PlcProcess:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, text=True
         )
-        ask_for_machine(self._process.pid)
         assert self._process.stdout is not None and self._process.stderr is not None
         line = self._process.stdout.readline()
         if not line:

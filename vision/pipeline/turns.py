@@ -1,11 +1,10 @@
-"""Who goes first where more processes want to run than there are cores: asked of the kernel, and done without where it says no.
+"""Whose turn it is where more processes want to run than there are cores: asked of the kernel, and done without where it says no.
 
 Linux lets a process that wakes up wait until the running one has had its slice, 3 to 4 ms, though it wants 0.1 ms itself; a
 pack's way to its row is six such waits. Since Linux 6.12 one that asks for a shorter slice goes first, without any right. Those who
-hand packs on ask for that; inspectors keep their long slices, as being interrupted empties their caches. Where it is allowed (root,
-LimitNICE) all come before what else runs in the session. Beside five busy processes: trigger to durable verdict p99 105 -> 46 ms by
-the slice, 42 with both. SCHED_FIFO for all was as quick (p99 41) and dearer by 0.1 ms of CPU per frame, as it interrupts an
-inspection although another core is idle.
+hand packs on ask for that; inspectors keep their long slices, as an interruption empties their caches. Beside five busy processes:
+trigger to durable verdict p99 105 -> 46 ms. Priorities on top gave 42, and let whatever else the machine must do starve; SCHED_FIFO
+for all was as quick and dearer by 0.1 ms of CPU per frame, as it interrupts an inspection although another core is idle.
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ import struct
 from collections.abc import Iterator
 
 SLICE_NS = 100_000  # the shortest the kernel gives
-NICE = -15
-INSPECTOR_NICE = -10
 
 _SCHED_ATTR = struct.Struct("<IIQiIQQQII")
 _SET, _GET = {"x86_64": (314, 315), "aarch64": (274, 275)}.get(platform.machine(), (0, 0))
@@ -36,26 +33,17 @@ def attributes() -> tuple[int, int, int]:
     return policy, nice, slice_ns
 
 
-def _ask(nice: int, slice_ns: int, flags: int = 0) -> bool:
+def _ask(nice: int, slice_ns: int, flags: int = 0) -> None:
     wanted = _SCHED_ATTR.pack(_SCHED_ATTR.size, _OTHER, flags, nice, 0, slice_ns, 0, 0, 0, 0)
-    return bool(_SET) and ctypes.CDLL(None, use_errno=True).syscall(_SET, 0, wanted, 0) == 0
-
-
-def ask_for_machine(pid: int) -> None:
-    """For a process that plays the machine: a real one has a processor of its own, and must not starve behind the line here."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, pid, NICE)
+    if _SET:
+        ctypes.CDLL(None, use_errno=True).syscall(_SET, 0, wanted, 0)
 
 
 def ask_for_turn(role: str) -> None:
     """For this thread: turns as this role needs them. One that somebody made real-time is left as it is."""
-    policy, nice, slice_ns = attributes()
-    if policy != _OTHER:
-        return
-    slice_ns = slice_ns if role == "inspector" else SLICE_NS
-    flags = _RESET_ON_FORK if role == "acquirer" else 0  # only who has the right can take it off again
-    if not _ask(min(nice, INSPECTOR_NICE if role == "inspector" else NICE), slice_ns, flags):
-        _ask(nice, slice_ns, flags)
+    policy, nice, _ = attributes()
+    if policy == _OTHER and role != "inspector":
+        _ask(nice, SLICE_NS, _RESET_ON_FORK if role == "acquirer" else 0)  # only who has the right can take that off again
 
 
 @contextlib.contextmanager
