@@ -1,6 +1,8 @@
 # run, test, bench, lint: the whole set-up hangs behind each of them.
 PYTHON ?= python3
 BIN := .venv/bin
+# Two processes: much of the suite waits for real processes and their deadlines (7 min instead of 15).
+SUITE := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 BENCHMARK := --benchmark-enable --benchmark-only --benchmark-storage=file://bench/releases -W default::pytest_benchmark.logger.PytestBenchmarkWarning
 DMTX := $(BIN)/python -c 'import pylibdmtx.pylibdmtx'
 .DEFAULT_GOAL := help
@@ -30,9 +32,8 @@ setup: .venv/.ready  ## .venv with locked versions, libdmtx, the simulated camer
 run: setup  ## the demonstration line: simulated camera, Modbus PLC, 30 s at 10 packs/s
 	@$(BIN)/vision run --seconds 30
 
-# Two processes: much of the suite waits for real processes and their deadlines (7 min instead of 15).
 test: setup lint  ## the whole suite
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	$(SUITE)
 
 fuzz: setup  ## the decoder on 20000 random and mutated frames, every kernel's indices checked (about an hour)
 	VISION_BOUNDSCHECK=1 $(BIN)/python -m tests.decode.fuzz --frames 20000
@@ -53,7 +54,7 @@ bench-release: setup  ## stores the kernels' results as this release's, for `mak
 	$(BIN)/python -m pytest bench/test_decode_kernels.py bench/test_grade_kernels.py $(BENCHMARK) --benchmark-save=release
 
 qualification: setup  ## qualification.pdf: what is installed, each requirement and the run of its tests
-	-$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --junitxml=.qualification.xml
+	-$(SUITE) --junitxml=.qualification.xml
 	$(BIN)/python -m tests.qualification .qualification.xml qualification.pdf
 
 lock:  ## renews .requirements.lock from pyproject.toml

@@ -11,6 +11,7 @@ from kernels import aperture, grid_edges, grid_lines, grid_pattern
 from tests.grade.known_symbols import reading, symbol
 from tests.grade.symbol_renderer import Picture, matrix, picture
 from vision.decode.symbol_sizes import size_of
+from vision.grade.fixed_pattern import expected_colours
 from vision.grade.geometry import measure
 from vision.grade.grade import grade
 from vision.grade.levels import levels_of
@@ -110,7 +111,7 @@ def test_pattern_grades(benchmark: Any, drawn: Picture) -> None:
     measured = measure(drawn.build(), symbol(drawn), 6.4, Scratch())
 
     def rest() -> float:
-        levels = levels_of(measured, False, read, size, setup, scales)
+        levels = levels_of(measured, False, expected_colours(size, read), setup, scales)
         return graded(levels, measured, read, size, scales)[0]["modulation"].grade
 
     assert benchmark(rest) == 4.0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from kernels._jit import array, boolean, f32, f64, helper, i64, kernel, pixels
-from kernels.lines import STRIP, consistency, edge_peak, strip_edges, strip_edges_down
+from kernels.lines import STRIP, consistency, fitted_line, strip_edges, strip_edges_down
 from kernels.sampling import turn_upright
 
 LEAN_MOST = 0.06
@@ -63,21 +63,7 @@ def _two_sides(strips: Any, mean: Any, length: Any, sign: Any, dashed: Any, out:
         return False
     for side in range(2):
         at, edge = (best_at, sign) if side == 0 else (best_across, -sign)
-        w = sk = sx = skk = skx = 0.0
-        for k in range(first, last):
-            x, height = edge_peak(strips, k, at + round(best_slope * (k - middle)), edge)
-            if height > 0:
-                w += height
-                sk += height * k
-                sx += height * x
-                skk += height * k * k
-                skx += height * k * x
-        spread = w * skk - sk * sk
-        slope = (w * skx - sk * sx) / spread if spread > 1e-9 else best_slope
-        # Strip k is centred on line 8 k + 3.5.
-        start = (sx - slope * sk) / w if w > 0.0 else at - best_slope * middle
-        out[side, 1] = slope / STRIP
-        out[side, 0] = start - slope / STRIP * 0.5 * (STRIP - 1)
+        out[side, 0], out[side, 1], _ = fitted_line(strips, first, last, at, best_slope, edge)
     return True
 
 

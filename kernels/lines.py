@@ -141,6 +141,31 @@ def edge_peak(strips: Any, k: Any, x: Any, sign: Any) -> Any:
     return best + offset, height
 
 
+@helper
+def fitted_line(strips: Any, first: Any, end: Any, at: Any, slope: Any, sign: Any) -> Any:
+    """The line of least squares through the edges near a line, by their heights: (place at the patch's first line, slope per line
+    of the patch, sum of the heights).
+
+    strips: (strips, places) float32. first, end: the strips looked at, end not among them. at: place of the line at the middle
+    strip; slope: in places per strip; both hold where no edge is near. sign: of the edges, +1 brighter behind.
+    """
+    middle = 0.5 * (strips.shape[0] - 1)
+    w = sk = sx = skk = skx = 0.0
+    for k in range(first, end):
+        x, height = edge_peak(strips, k, at + round(slope * (k - middle)), sign)
+        if height > 0:
+            w += height
+            sk += height * k
+            sx += height * x
+            skk += height * k * k
+            skx += height * k * x
+    spread = w * skk - sk * sk
+    fit = (w * skx - sk * sx) / spread if end > first + 1 and spread > 1e-9 else slope
+    start = (sx - fit * sk) / w if w > 0.0 else at - slope * middle
+    # Strip k is centred on line 8 k + 3.5.
+    return start - fit / STRIP * 0.5 * (STRIP - 1), fit / STRIP, w
+
+
 STRETCH = 16
 """Columns of which `pick_lines` keeps the best."""
 
@@ -155,7 +180,6 @@ def pick_lines(strips: Any, edges: Any, runs: Any, price: Any, most: Any, least:
     slope of grey. Returns how many.
     """
     columns = runs.shape[2]
-    middle = 0.5 * (strips.shape[0] - 1)
     count = 0
     # The best of each so many columns is kept: a line costs a look at these and at the columns around the last one.
     stretches = (columns + STRETCH - 1) // STRETCH
@@ -180,25 +204,9 @@ def pick_lines(strips: Any, edges: Any, runs: Any, price: Any, most: Any, least:
         direction = 1.0 if which == 0 else -1.0
         slope = runs[which, 1, at]
         first, last = _run(edges, at, slope, direction, price)
-        w = sk = sx = skk = skx = 0.0
-        for k in range(first, last + 1):
-            x, height = edge_peak(strips, k, at + round(slope * (k - middle)), direction)
-            if height > 0:
-                w += height
-                sk += height * k
-                sx += height * x
-                skk += height * k * k
-                skx += height * k * x
-        spread = w * skk - sk * sk
-        fit = slope
-        if last > first and spread > 1e-9:
-            fit = (w * skx - sk * sx) / spread
-        start = (sx - fit * sk) / w if w > 0 else at - slope * middle
         out[count, 0] = direction
         out[count, 1] = best
-        # Strip k is centred on row 8 k + 3.5.
-        out[count, 3] = fit / STRIP
-        out[count, 2] = start - fit / STRIP * 0.5 * (STRIP - 1)
+        out[count, 2], out[count, 3], w = fitted_line(strips, first, last + 1, at, f64(slope), direction)
         out[count, 4] = first * STRIP
         out[count, 5] = (last + 1) * STRIP - 1
         out[count, 6] = log(w / (last - first + 1) + 0.1)

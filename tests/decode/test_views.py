@@ -8,7 +8,7 @@ import pytest
 from tests.decode.rendering import draw, modules
 from vision.decode.decode import decode
 from vision.decode.search import Search, Workspace
-from vision.decode.views import View, plain, rescues
+from vision.decode.views import Clean, View, plain, rescues
 
 WORK = Workspace()
 BITS = modules("01049123456789012110")
@@ -58,7 +58,7 @@ def test_what_is_read_plainly_needs_no_rescue_and_is_not_found_twice() -> None:
 @pytest.mark.parametrize("size", [(40, 30), (300, 280)])
 def test_places_go_to_a_view_and_back(size: tuple[int, int]) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, size, np.uint8)
-    for view in [plain(pixels), *rescues(pixels, WORK), View(pixels, 3, 5, "other")]:
+    for view in [plain(pixels), *rescues(pixels, Clean(pixels), WORK), View(pixels, 3, 5, "other")]:
         picture, _ = draw(BITS, 4.0, 9.0, frame=(300, 320))
         ((symbol, _, _),) = decode(picture, Search(symbol_count=1), WORK)
         back = view.in_picture(symbol)

@@ -50,8 +50,9 @@ def make_report(brief: Brief, folder: Path, verifier_file: Path | None = None) -
         trends = trends_of(group, *_graded_by(folder, setup), grade_min)
         stories = stories_of(folder, index, group, trends)
         name = source.label if len(brief.sources) > 1 else ""
-        headline += _headline(name, group, stories, _place_trends(group, grade_min))
-        chapters += _chapter(name, group, trends, stories, grade_min)
+        places = _place_trends(group, grade_min)
+        headline += _headline(name, group, stories, places)
+        chapters += _chapter(name, group, trends, stories, places, grade_min)
     blocks += headline
     blocks += [_overview(brief, summary), *_letters(summary)]
     if len(groups) > 1:
@@ -115,7 +116,9 @@ def _letters(summary: Summary) -> Iterator[Block]:
         yield Table(tuple(f"grade {letter}" for letter in LETTERS), (shares,))
 
 
-def _chapter(name: str, group: Symbols, trends: Sequence[Trend], stories: Sequence[Story], grade_min: float) -> Iterator[Block]:
+def _chapter(
+    name: str, group: Symbols, trends: Sequence[Trend], stories: Sequence[Story], places: Mapping[int, Trend], grade_min: float
+) -> Iterator[Block]:
     yield Heading(f"How the packs are{f': {name}' if name else ''}")
     if not len(group):
         yield Paragraph("No symbol was graded.", Tone.MUTED)
@@ -127,7 +130,7 @@ def _chapter(name: str, group: Symbols, trends: Sequence[Trend], stories: Sequen
     if np.isfinite(group.x).any():
         yield Heading("Over the frame", 2)
         yield Figure(pictures.over_position(group), "Mean overall grade by position in the frame", width=0.62)
-    yield from _places(group, grade_min)
+    yield from _places(group, places, grade_min)
     shown = [trend for trend in trends if trend.course.kind != "few"]
     if not shown:
         yield Paragraph(f"Fewer than {LEAST_VALUES} graded symbols: no trends.", Tone.MUTED)
@@ -183,9 +186,8 @@ def _place_trends(group: Symbols, grade_min: float) -> dict[int, Trend]:
     }
 
 
-def _places(group: Symbols, grade_min: float) -> Iterator[Block]:
+def _places(group: Symbols, trends: Mapping[int, Trend], grade_min: float) -> Iterator[Block]:
     """The overall grade at each place of a tray, and its course: a cavity or nozzle of its own may drift alone."""
-    trends = _place_trends(group, grade_min)
     if not trends:
         return
     rows: list[tuple[Cell | str, ...]] = []

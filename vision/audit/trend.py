@@ -174,13 +174,10 @@ def _moves(trend: Trend) -> str:
 
 
 def _from_to(trend: Trend, frame: int) -> str:
-    start = (
-        f"at frame {frame}"
-        if trend.course.kind == "step"
-        else f"from frame {frame} on"
-        if trend.course.at
-        else "from the first frame on"
-    )
+    if trend.course.kind == "step":
+        start = f"at frame {frame}"
+    else:
+        start = f"from frame {frame} on" if trend.course.at else "from the first frame on"
     return f"{trend.measure.label} {_moves(trend)} {start}"
 
 

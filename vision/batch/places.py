@@ -69,7 +69,7 @@ def place_accounts(folder: Path) -> list[PlaceAccount]:
     good = flat.field("position_accept").to_numpy(zero_copy_only=False)
     grades = flat.field("grade").field("overall").to_numpy(zero_copy_only=False).astype(float)
     reasons = flat.field("position_reasons")
-    cavities = _cavities(folder)
+    cavities = _cavities(folder, set(rows["station"].to_pylist()))
     found = []
     for station in sorted(set(stations)):
         of_station = []
@@ -108,11 +108,10 @@ def _mark(places: list[PlaceAccount]) -> None:
         one.many_bad = one.bad - share * one.seen > max(2.0, _SIGMA * sqrt(one.seen * share * (1 - share)))
 
 
-def _cavities(folder: Path) -> dict[tuple[str, int], tuple[str, ...]]:
-    """Ids of the mould cavities by station and place, as linked to the batch."""
+def _cavities(folder: Path, stations: set[str]) -> dict[tuple[str, int], tuple[str, ...]]:
+    """Ids of the mould cavities by station and place, as linked to the batch. stations: of the batch."""
     found: dict[tuple[str, int], tuple[str, ...]] = {}
     linked: list[dict[str, Any]] = [o for operation in read_operations(folder) for o in operation.get("components", [])]
-    stations = set(open_batch(folder, ["station"])["station"].to_pylist())
     for one in linked:
         if one["kind"] == "mould_cavity":
             for station in stations if "station" not in one else {one["station"]}:

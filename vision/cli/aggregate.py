@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vision.cli.options import AsJson
+
 if TYPE_CHECKING:
     from vision.config import LineConfig
     from vision.trace.aggregate import Aggregation, Entry
@@ -28,7 +30,6 @@ _LOCK_S = 10.0
 """So long another process may hold the journal: one that follows the line holds it for a moment, again and again."""
 
 LineFile = Annotated[Path, typer.Argument(metavar="LINE.toml", help="the line file; its [trace] has the levels")]
-AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
 Things = Annotated[
     list[str] | None,
     typer.Argument(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vision.cli import batch_packs
-from vision.cli.batch_call import AsJson, Counted, Folder, LineFile, Who, Why, name_of, opened_batch, say
+from vision.cli.batch_call import Counted, LineFile, Who, Why, name_of, opened_batch, say
+from vision.cli.options import AsJson, Folder
 
 if TYPE_CHECKING:
     from vision.batch.reconcile import Reconciliation

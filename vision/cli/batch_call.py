@@ -11,16 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vision.results.folder import batch_in
-
 if TYPE_CHECKING:
     from vision.batch.life import OrderedBatch
     from vision.serials.pool import Pool
 
 LineFile = Annotated[Path, typer.Argument(metavar="LINE.toml", help="line file")]
-Folder = Annotated[
-    Path, typer.Argument(metavar="FOLDER", help="a batch, results/LINE/BATCH; results/LINE is its newest one", callback=batch_in)
-]
 Serials = Annotated[list[str] | None, typer.Argument(metavar="SERIAL...", help="serials of the batch")]
 SerialFile = Annotated[Path | None, typer.Option("--file", metavar="FILE.csv", help="serials, one in each row")]
 Who = Annotated[str | None, typer.Option("--who", help="the person who does it; the one logged in where it is not said")]
@@ -33,7 +28,6 @@ Counted = Annotated[
         help="packs found in the reject bin, besides those counted before; -N takes a wrong count back (with --why)",
     ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
 
 
 def name_of(who: str | None) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vision.cli.batch_call import AsJson, Folder, LineFile, SerialFile, Serials, Who, Why, given_serials, name_of, opened_batch, say
+from vision.cli.batch_call import LineFile, SerialFile, Serials, Who, Why, given_serials, name_of, opened_batch, say
+from vision.cli.options import AsJson, Folder
 
 app = typer.Typer(rich_markup_mode=None)
 

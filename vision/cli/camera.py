@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vision.cli.options import AsJson
+
 if TYPE_CHECKING:
     from vision.cameras.genicam import GenicamCamera
 
@@ -34,7 +36,6 @@ Producers = Annotated[
 ProfileName = Annotated[str, typer.Argument(metavar="PROFILE", help="a name in camera_profiles/, or a file")]
 Serial = Annotated[str | None, typer.Option("--serial-number", help="which camera, where more than one is seen")]
 Source = Annotated[Path | None, typer.Option(help="recording that the simulated camera replays; the demonstration's without one")]
-AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
 _TIMEOUT_S = 5.0
 
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from vision.results.folder import batch_in
+from vision.cli.options import AsJson, Folder
 
 app = typer.Typer(
     help="""The records of a batch: integrity, table, export, SQL, archive.
@@ -18,10 +18,6 @@ app = typer.Typer(
     """,
     rich_markup_mode=None,
 )
-Folder = Annotated[
-    Path, typer.Argument(metavar="FOLDER", help="a batch, results/LINE/BATCH; results/LINE is its newest one", callback=batch_in)
-]
-AsJson = Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")]
 
 
 @app.command()

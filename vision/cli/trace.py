@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vision.cli.options import AsJson
+
 if TYPE_CHECKING:
     from vision.trace.recall import History
     from vision.trace.records import Question
@@ -36,7 +38,7 @@ def trace(
     block: Annotated[str | None, typer.Option(metavar="WHY", help="blocks them: suspect, stolen or recalled")] = None,
     who: Annotated[str | None, typer.Option(metavar="NAME", help="who blocks; default: the user's name")] = None,
     why: Annotated[str, typer.Option(metavar="TEXT", help="why they are blocked, in words")] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="machine-readable lines on stdout")] = False,
+    as_json: AsJson = False,
 ) -> int:
     """What happened to packs: where they were seen, with grade and evidence, where they are, their events; recall list.
 

@@ -56,7 +56,7 @@ class SerialIndex:
     def free(self, serials: Iterable[str]) -> None:
         """These were claimed by packs that were rejected after all: another pack, or the same one fed again, may bear them."""
         for serial in serials:
-            place = -1 if self._listed is None else self._listed.index(serial)
+            place = self._place(serial)
             if place >= 0:
                 self._used[place] = 0
             else:

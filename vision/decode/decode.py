@@ -18,11 +18,10 @@ from vision.decode.placement import placement
 from vision.decode.regions import Taken, quads_of
 from vision.decode.sample import judged, module_greys
 from vision.decode.search import Effort, Search, Workspace
-from vision.decode.slanted import shapes
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.decode.trials import Trials
 from vision.decode.uneven import fit_uneven
-from vision.decode.views import ENLARGED_MOST, PATCH_EFFORT, View, despeckled, plain, rescues
+from vision.decode.views import ENLARGED_MOST, PATCH_EFFORT, Clean, View, plain, rescues
 from vision.types import CodewordCounts, Failure, Modules, Pixels, Reading, Symbol
 
 SHARPEN = (0.0, 0.12, 0.25)
@@ -101,14 +100,15 @@ def decode(pixels: Pixels, search: Search, work: Workspace, trials: Trials | Non
     trials = Trials() if trials is None else trials
     found = _searched(first, search, work, [], trials)
     if search.rescues:
-        views = rescues(picture, work)  # each is made when it is asked for
+        clean = Clean(first.pixels)  # the picture itself wherever rescues() looks for shapes: a small one is not squared
+        views = rescues(picture, clean, work)  # each is made when it is asked for
         while not _enough(found, search, picture.size) and (view := next(views, None)) is not None:
             read = quads_of([symbol.corners for symbol, _, reading in found if reading])
             if view.place is not None and overlapping(quads_of([view.place]), read):
                 continue
             found = _searched(view, search, work, found, trials)
         if not _enough(found, search, picture.size) and picture.size <= ENLARGED_MOST:
-            found = _unevenly(first, found, search, work, trials)
+            found = _unevenly(first, clean, found, search, work, trials)
     if search.second_opinion_ms > 0 and _read_count(found) < (search.symbol_count or 1):
         found = _asked(first, found, search, work, trials)
     return _reading_order(found)
@@ -190,11 +190,14 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
     return read
 
 
-def _unevenly(view: View, found: list[Found], search: Search, work: Workspace, trials: Trials) -> list[Found]:
-    """The findings and what is read where pitch or sides are uneven: the grid made from the finder's own sides and tracks."""
+def _unevenly(view: View, clean: Clean, found: list[Found], search: Search, work: Workspace, trials: Trials) -> list[Found]:
+    """The findings and what is read where pitch or sides are uneven: the grid made from the finder's own sides and tracks.
+
+    clean: of the view.
+    """
     read = [entry for entry in found if entry[2] is not None]
-    picture = despeckled(view.pixels)
-    for quad in shapes(picture)[:UNEVEN_MOST]:
+    picture = clean.pixels
+    for quad in clean.shapes[:UNEVEN_MOST]:
         if overlapping(quads_of([view.to_picture(quad)]), quads_of([symbol.corners for symbol, _, _ in read])):
             continue
         symbol = fit_uneven(picture, quad, search.polarity, work)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from kernels.reduce import enlarge
 from vision.decode.search import Workspace
-from vision.decode.slanted import shapes, squared
+from vision.decode.slanted import Quad, shapes, squared
 from vision.types import Pixels, Symbol
 
 SMALL = 256
@@ -101,8 +102,23 @@ def despeckled(pixels: Pixels) -> Pixels:
     return np.where(alone, cv2.medianBlur(pixels, 3), pixels).astype(np.uint8)
 
 
-def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
-    """The views in which a picture is searched once more, in the order of what they bring."""
+class Clean:
+    """A picture without its specks, and the four-sided shapes in it; each made once, when it is asked for."""
+
+    def __init__(self, pixels: Pixels) -> None:
+        self._seen = pixels
+
+    @cached_property
+    def pixels(self) -> Pixels:
+        return despeckled(self._seen)
+
+    @cached_property
+    def shapes(self) -> list[Quad]:
+        return shapes(self.pixels)
+
+
+def rescues(pixels: Pixels, clean: Clean, work: Workspace) -> Iterator[View]:
+    """The views in which a picture is searched once more, in the order of what they bring. clean: of the same picture."""
     if max(pixels.shape) < SMALL:
         return
     if pixels.size <= ENLARGED_MOST:
@@ -113,7 +129,6 @@ def rescues(pixels: Pixels, work: Workspace) -> Iterator[View]:
     median = cv2.medianBlur(pixels, 3)
     if np.count_nonzero(cv2.absdiff(pixels, median) > SPECKLE) > SPECKLED * pixels.size:
         yield View(np.asarray(median, np.uint8), 1, 0, "despeckled")
-    clean = despeckled(pixels)
-    for quad in shapes(clean) if pixels.size <= ENLARGED_MOST else []:
-        patch, matrix = squared(clean, quad)
+    for quad in clean.shapes if pixels.size <= ENLARGED_MOST else []:
+        patch, matrix = squared(clean.pixels, quad)
         yield View(patch, name="squared", matrix=matrix, effort=PATCH_EFFORT, place=quad)

@@ -259,10 +259,9 @@ def measure(image: Pixels, symbol: Symbol, aperture_px: float, work: Scratch, ex
     diameter_px = max(1.0, aperture_px)
     rows, columns = symbol.rows, symbol.columns
     extended = work.array("extended", (rows + 3, columns + 3, 2), np.float64)
-    extend_grid(np.ascontiguousarray(symbol.grid, np.float64), extended)
+    inverted, start = int(symbol.inverted), np.ascontiguousarray(symbol.grid, np.float64)
+    extend_grid(start, extended)
     reference = _reference(image, extended, diameter_px, work)
-    inverted = int(symbol.inverted)
-    start = np.ascontiguousarray(symbol.grid, np.float64)
     found = _measured_grid(reference, start, inverted, expected, work)
     if expected is not None and (found.wrong >= BOW_WRONG or found.moved > BOW_MOVED):
         bowed = _bowed(image, start, inverted, expected, diameter_px, work)

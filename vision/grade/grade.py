@@ -108,8 +108,9 @@ def _grade_through(
 ) -> GradeReport:
     """The report through one aperture; asked: the set-up as given, for the formal grade."""
     scales = scales_of(setup.standard, setup.edition)
-    measurement = measure(pixels, symbol, setup.aperture_px(module_pitch_px(symbol.grid)), work, expected_colours(size, reading))
-    levels = levels_of(measurement, symbol.inverted, reading, size, setup, scales)
+    expected = expected_colours(size, reading)
+    measurement = measure(pixels, symbol, setup.aperture_px(module_pitch_px(symbol.grid)), work, expected)
+    levels = levels_of(measurement, symbol.inverted, expected, setup, scales)
     parameters, segments = graded(levels, measurement, reading, size, scales)
     overall = min(parameter.grade for parameter in parameters.values())
     pitch_px = (measurement.pitch_x_px + measurement.pitch_y_px) / 2.0

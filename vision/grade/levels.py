@@ -8,13 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.damage import module_steps
-from vision.decode.symbol_sizes import SymbolSize
 from vision.grade.direct_mark import mean, two_class_threshold
-from vision.grade.fixed_pattern import expected_colours
 from vision.grade.geometry import Measurement
 from vision.grade.scales import TOLERANCE, Scales
 from vision.grade.setup import Setup
-from vision.types import Reading
 
 Floats = npt.NDArray[np.float64]
 Colours = npt.NDArray[np.uint8]
@@ -42,10 +39,11 @@ class Levels:
     colours: Colours
 
 
-def levels_of(
-    measurement: Measurement, inverted: bool, reading: Reading | None, size: SymbolSize, setup: Setup, scales: Scales
-) -> Levels:
-    """Modulation and colour by the standard of the set-up: the global threshold (Rmax + Rmin) / 2, or two classes of cells."""
+def levels_of(measurement: Measurement, inverted: bool, expected: Colours, setup: Setup, scales: Scales) -> Levels:
+    """Modulation and colour by the standard of the set-up: the global threshold (Rmax + Rmin) / 2, or two classes of cells.
+
+    expected: of `expected_colours`.
+    """
     greys, low, high = measurement.greys, measurement.grey_min, measurement.grey_max
     scale = setup.white - setup.black
     if setup.standard == "29158":
@@ -56,7 +54,6 @@ def levels_of(
         # Modulation from grey, not from reflectance: white and black cancel, and with them their rounding.
         threshold, dark, light = (high + low) / 2.0, low, high
         light_reflectance, contrast = float("nan"), (high - low) / scale
-    expected = expected_colours(size, reading)
     modulation, step = np.empty(greys.size), np.empty(greys.size, np.int32)
     colours = np.empty((2, greys.size), np.uint8)
     module_steps(

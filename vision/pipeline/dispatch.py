@@ -62,7 +62,7 @@ _UNWRITTEN_LIMIT = 20_000  # rows held for a recorder that does not answer: abou
 class Dispatch:
     """Words of children to the ledger, its actions to messages; knows who owns which slot.
 
-        claim, last_triggers, free: see Ledger. overrun: in words, when more rows wait for the recorder than may; empty else.
+    claim, last_triggers, free: see Ledger. overrun: in words, when more rows wait for the recorder than may; empty else.
     last_frame_id: by station. buffer_counts: by station, slots beyond the configured ones that its camera fills ahead.
     """
 

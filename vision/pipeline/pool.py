@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from vision.cameras.in_place import PAGE_BYTES
 from vision.types import Pixels
-
-_PAGE = 4096
 
 
 class FramePool:
@@ -30,15 +29,15 @@ class FramePool:
         self.slot_count = slot_count
         self.shapes = tuple(shapes)
         # Slots begin on a page, so that two processes never write to one cache line or page.
-        self.room_bytes = -(-max(h * w for h, w in shapes) // _PAGE) * _PAGE + _PAGE
-        self.slot_bytes = _PAGE + self.room_bytes
+        self.room_bytes = -(-max(h * w for h, w in shapes) // PAGE_BYTES) * PAGE_BYTES + PAGE_BYTES
+        self.slot_bytes = PAGE_BYTES + self.room_bytes
         self._memory = context.RawArray("B", self.slot_bytes * slot_count)
         self._generations = context.RawArray("Q", slot_count)
 
     def pixels(self, slot: int, station: int) -> Pixels:
         """A writable (height, width) view of a slot as the station's frame."""
         height, width = self.shapes[station]
-        flat = np.frombuffer(self._memory, dtype=np.uint8, count=height * width, offset=slot * self.slot_bytes + _PAGE)
+        flat = np.frombuffer(self._memory, dtype=np.uint8, count=height * width, offset=slot * self.slot_bytes + PAGE_BYTES)
         return flat.reshape(height, width)
 
     def read_only(self, slot: int, station: int) -> Pixels:

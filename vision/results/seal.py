@@ -29,7 +29,7 @@ import numpy as np
 import pyarrow as pa
 
 from vision.results.chain import GENESIS, append_line, chain_lines, link, origin, sha256
-from vision.results.folder import BATCH_INFO, IMAGES, ResultsError, sync_folder, write_whole
+from vision.results.folder import BATCH_INFO, IMAGES, ResultsError, sync, sync_folder, write_whole
 from vision.results.operations import operations_head
 from vision.results.packs import SUFFIX, packs_of, write_packs
 from vision.results.schema import provenance_of
@@ -224,19 +224,11 @@ def _images_steps(folder: Path) -> Generator[None, None, dict[str, Any]]:
     for line in lines[covered_images(folder / SEALS) :]:
         # Rows are sealed whatever the list of images says: what is wrong with that, `verify` tells.
         with contextlib.suppress(FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
-            _sync(folder / IMAGES / Path(json.loads(line)["name"]).name)
+            sync(folder / IMAGES / Path(json.loads(line)["name"]).name)
         yield
     sync_folder(folder / IMAGES)
-    _sync(path)
+    sync(path)
     return {"lines": len(lines), "sha256": sha256(lines[-1]) if lines else GENESIS}
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _link_steps(folder: Path, entry: dict[str, Any]) -> Steps:

@@ -199,6 +199,11 @@ class Aggregation:
     def ssccs_left(self) -> int:
         return sum(one.size for one in self.ranges) - self._drawn
 
+    def room(self, level: str, parent: str | None) -> int:
+        """How many more a container takes, None = a new one of this level. Raises AggregationError."""
+        held = 0 if parent is None else len(self.containers[parent].children)
+        return self.levels[self._level(level)].capacity - held
+
     def is_commissioned(self, epc: str) -> bool:
         """Whether a pack was let through and is still good."""
         return self._lot_of(epc) is not None
@@ -224,11 +229,14 @@ class Aggregation:
 
     # --- the rules, one each -----------------------------------------------------------------------------------------------------
 
+    def _level(self, name: str) -> int:
+        if name not in self._index:
+            raise AggregationError(f"level {name!a}: expected one of {', '.join(self._index) or '(none in the line file)'}")
+        return self._index[name]
+
     def _target(self, level: str, parent: str | None) -> tuple[int, str, bool]:
         """(index of the level, EPC of the container, whether it is a new one)."""
-        if level not in self._index:
-            raise AggregationError(f"level {level!a}: expected one of {', '.join(self._index) or '(none in the line file)'}")
-        index = self._index[level]
+        index = self._level(level)
         if parent is None:
             return index, self.next_sscc(), True
         container = self._container(parent)

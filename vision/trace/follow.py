@@ -16,9 +16,8 @@ import numpy as np
 import pyarrow.compute as pc
 
 from vision.trace.aggregate import Aggregation, AggregationError, Entry
-from vision.trace.identifiers import IdentifierError, item_epc
 from vision.trace.journal import Journal
-from vision.trace.records import pack_lists
+from vision.trace.records import epc_of, pack_lists
 
 _COLUMNS = ["station", "trigger", "revision", "position", "accept", "serial", "product"]
 _Row = tuple[int, int, str]
@@ -102,7 +101,7 @@ class Follower:
                 known = verdicts.get(trigger, (-1, []))
                 if revision > known[0]:
                     known = verdicts[trigger] = (revision, [])
-                epc = _epc(row)
+                epc = epc_of(row)
                 if row["accept"] and revision == known[0] and epc is not None:
                     pack = (trigger, row["position"] or 0, epc)
                     known[1].extend([pack] if pack not in known[1] else [])
@@ -122,7 +121,7 @@ class Follower:
         rest = [pack for pack in passed if self._may_be_packed(journal.state, pack)]
         while rest:
             container = self._open(journal.state, level)
-            room = _capacity(journal.state, level) - (len(journal.state.containers[container].children) if container else 0)
+            room = journal.state.room(level, container)
             now, rest = rest[:room], rest[room:]
             entry = journal.state.pack(level, [epc for _, _, epc in now], container)
             self._do(journal, entry, done, [trigger for trigger, _, _ in now])
@@ -181,17 +180,3 @@ class Follower:
         elif entry["do"] == "unpack":
             for epc in entry["children"]:
                 self._packed.pop(epc, None)
-
-
-def _capacity(state: Aggregation, level: str) -> int:
-    for known in state.levels:
-        if known.name == level:
-            return known.capacity
-    raise AggregationError(f"level {level!a}: expected one of {', '.join(known.name for known in state.levels)}")
-
-
-def _epc(row: dict[str, Any]) -> str | None:
-    try:
-        return item_epc(row["product"], row["serial"]) if row["serial"] else None
-    except IdentifierError:
-        return None

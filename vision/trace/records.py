@@ -143,7 +143,7 @@ def _named(batch: Path, packs: PackList) -> pa.Table:
 def epc_of(row: dict[str, Any]) -> str | None:
     """The EPC of a pack as given by Records; None for one that has none (no serial, or a product without GTIN)."""
     try:
-        return item_epc(row["product"], row["serial"])
+        return item_epc(row["product"], row["serial"] or "")
     except IdentifierError:
         return None
 
