@@ -35,7 +35,7 @@ run: setup  ## the demonstration line: simulated camera, Modbus PLC, 30 s at 10 
 test: setup lint  ## the whole suite
 	$(SUITE)
 
-fuzz: setup  ## the decoder on 20000 random and mutated frames, every kernel's indices checked (about an hour)
+fuzz: setup  ## the decoder on 20000 random and mutated frames, every kernel's indices checked (about half an hour)
 	VISION_BOUNDSCHECK=1 $(BIN)/python -m tests.decode.fuzz --frames 20000
 
 faults: setup  ## 200 faults at random moments of a batch (make faults RUNS=20 SEED=1)
