@@ -176,12 +176,12 @@ def says(code: Code, text: str) -> bool:
     return len(code.payload) in ends
 
 
-def count(tally: Tally, picture: Picture, codes: list[Code], others: list[Code], unread: int, cpu_ms: float) -> None:
+def count(tally: Tally, picture: Picture, codes: list[Code], others: list[Code], unread: int, cpu_ms: list[float]) -> None:
     """Adds one image to a tally; others: what the other readers read in it in the same run."""
     tally.images += 1
     tally.unread += unread
     tally.least_bits = min([tally.least_bits, *(code.evidence_bits for code in codes)])
-    tally.cpu_ms.append(cpu_ms)
+    tally.cpu_ms += cpu_ms
     name = picture.path.name
     # Texts are compared as what they are known by: the truth's, or the plain one of the payload.
     seen = Counter(bare(min(texts_of(code.payload))) for code in codes)
@@ -293,20 +293,49 @@ PEERS: dict[str, Callable[[], Reader]] = {
 }
 
 
-def measure(readers: dict[str, Reader], images: list[Picture], steps: bool = False) -> dict[str, Tally]:
-    """Reader -> tally of one set; every image goes through every reader before the next is loaded.
+Answer = tuple[list[Code], int, list[float]]
+"""What a reader said of an image: its codes, finders found but not read, CPU ms of each time that it was asked."""
+
+
+def asked(readers: dict[str, Reader], images: list[Picture], rounds: int) -> Iterator[tuple[Picture, Pixels, dict[str, Answer]]]:
+    """Every image with the answers of all readers, each asked `rounds` times.
+
+    Once: every image goes through every reader before the next is loaded, so a reader finds caches full of the others' work. More
+    often, as on a line, where one reader does nothing else: each goes through all images before the next reader does, once more
+    than counts.
+    """
+
+    def ask(name: str, pixels: Pixels, picture: Picture) -> Answer:
+        start = time.process_time()
+        codes, unread = readers[name](pixels, picture)
+        return codes, unread, [(time.process_time() - start) * 1e3]
+
+    if rounds == 1:
+        for picture in images:
+            pixels = load(picture)
+            yield picture, pixels, {name: ask(name, pixels, picture) for name in readers}
+        return
+    loaded = [(picture, load(picture)) for picture in images]
+    answers: list[dict[str, Answer]] = [{} for _ in loaded]
+    for name in readers:
+        for told, (picture, pixels) in zip(answers, loaded, strict=True):
+            codes, unread, _ = ask(name, pixels, picture)
+            told[name] = codes, unread, []
+        for _ in range(rounds):
+            for told, (picture, pixels) in zip(answers, loaded, strict=True):
+                told[name][2].extend(ask(name, pixels, picture)[2])
+    for (picture, pixels), told in zip(loaded, answers, strict=True):
+        yield picture, pixels, told
+
+
+def measure(readers: dict[str, Reader], images: list[Picture], steps: bool = False, rounds: int = 1) -> dict[str, Tally]:
+    """Reader -> tally of one set. rounds: as of `asked`.
 
     steps: whether the first reader, ours, is asked for the step that failed where it missed something.
     """
     tallies = {name: Tally() for name in readers}
     work = Workspace()
-    for picture in images:
-        pixels = load(picture)
-        answers: dict[str, tuple[list[Code], int, float]] = {}
-        for name, read in readers.items():
-            start = time.process_time()
-            codes, unread = read(pixels, picture)
-            answers[name] = (codes, unread, (time.process_time() - start) * 1e3)
+    for picture, pixels, answers in asked(readers, images, rounds):
         for name, (codes, unread, cpu_ms) in answers.items():
             others = [code for other, answer in answers.items() if other != name for code in answer[0]]
             count(tallies[name], picture, codes, others, unread, cpu_ms)
@@ -356,12 +385,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--no-peers", action="store_true", help="our decoder alone")
     parser.add_argument("--effort", type=int, help="work units per expected symbol")
     parser.add_argument("--second-opinion-ms", type=float, default=0.0)
+    parser.add_argument("--rounds", type=int, default=1, help="times that each reader goes through a set, as on a line; default 1")
     parser.add_argument("--list", action="store_true", help="name the images missed, misread and read by nobody else")
     parser.add_argument("--steps", action="store_true", help="count the steps that failed where something was missed (slow)")
     args = parser.parse_args(arguments)
     peers = [] if args.no_peers else args.peers.split(",")
     if strange := [name for name in peers if name not in PEERS]:
         parser.error(f"no peer {', '.join(strange)}")
+    if args.rounds < 1:
+        parser.error(f"--rounds must be at least 1, not {args.rounds}")
     try:
         images = chosen(args.sets, [*pictures(args.data), *trays()])
     except ValueError as error:
@@ -374,13 +406,14 @@ def main(arguments: list[str] | None = None) -> None:
     print(f"| set | images | symbols | {' | '.join(readers)} |{' peers together | read by a peer alone |' if peers else ''}")
     print("|---" * (3 + len(readers) + (2 if peers else 0)) + "|")
     for group in groups:
-        tallies = measure(readers, [picture for picture in images if picture.group == group], args.steps)
+        tallies = measure(readers, [picture for picture in images if picture.group == group], args.steps, args.rounds)
         results[group] = tallies
         own = tallies["vision"]
         cells = [group, str(own.images), str(own.symbols)]
         for tally in tallies.values():
             middle, high = np.percentile(tally.cpu_ms, (50, 95))
-            cells.append(f"{tally.read} ({len(tally.misread)}); {middle:.1f} ({high:.1f})")
+            digits = 2 if high < 10 else 1
+            cells.append(f"{tally.read} ({len(tally.misread)}); {middle:.{digits}f} ({high:.{digits}f})")
         if peers:
             union = together([tally for name, tally in tallies.items() if name != "vision"])
             alone = union - together([own])
