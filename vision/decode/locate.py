@@ -114,7 +114,8 @@ def candidates(
     for stage in STAGES:
         unsure: list[tuple[float, Region, list[Candidate]]] = []
         for k, share in stage:
-            if k >= len(levels) or not effort.spend(levels[k].size // LEVEL_PIXELS):
+            # One too many is as large as the one read: it is not sought on the frame itself where that one was seen on a half of it.
+            if k >= len(levels) or (effort.last and k == 0) or not effort.spend(levels[k].size // LEVEL_PIXELS):
                 continue
             scale = float(2**k)
             quota += max(1.0, share * coarse_units / COARSE_PRICE)
