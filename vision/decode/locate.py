@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Generator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,9 @@ MORE_LEAST = 0.085
 looked at for one symbol too many. Of 318 second symbols drawn into line frames none had less than 0.086; of the other regions of
 as large a size in a line's frames half have."""
 
+LATER = 6
+"""Candidates of a region that are kept for when the regions are done, at most."""
+
 CLOCK_SURE = 0.65
 """Agreement with which a hypothesis is tried before the others are looked at."""
 
@@ -101,161 +104,226 @@ def candidates(
     taken: corners (4, 2) of the symbols already read (the caller adds to it); what they cover is skipped.
     rim: > 0 = only regions that reach into so many pixels along the border are looked at. seen: takes the regions looked at.
     """
-    shapes, places = shapes_of(search.sizes), Taken(taken)
-    levels = pyramid(pixels, work)
-    models: list[Candidate] = []
-    later: list[Candidate] = []
-    doubtful: list[tuple[Region, npt.NDArray[np.float64]]] = []
+    hunt = _Hunt(pyramid(pixels, work), search, shapes_of(search.sizes), work, effort, taken, rim, seen)
     # A third is kept for the doubtful: without this a busy frame would never come to them.
     reserve = 0 if effort.last else search.units // 3
     effort.left -= reserve
     coarse_units = COARSE_SHARE * (search.units - reserve)
-    quota = promise = 0.0
     for stage in STAGES:
         unsure: list[tuple[float, Region, list[Candidate]]] = []
         for k, share in stage:
-            # One too many is as large as the one read: it is not sought on the frame itself where that one was seen on a half of it.
-            if k >= len(levels) or (effort.last and k == 0) or not effort.spend(levels[k].size // LEVEL_PIXELS):
-                continue
-            scale = float(2**k)
-            quota += max(1.0, share * coarse_units / COARSE_PRICE)
-            waiting = deque(regions(levels[k], scale, work))
-            ordered = search.symbol_count == 1
-            while waiting:
-                region = waiting.popleft()
-                if rim and not reaches(region, pixels.shape, rim):
-                    continue
-                if settled(region, places.quads) or (effort.last and not _one_more(region, promise, places, scale)):
-                    continue
-                if quota < 1.0 or not effort.spend(COARSE_PRICE):
-                    break
-                quota -= 1.0
-                if seen is not None:
-                    seen.append(region)
-                taken_before = len(taken)
-                score, failed = yield from _glance_at(levels, region, search, shapes, work, effort, taken, models)
-                if len(taken) == taken_before and score >= LIKELY and effort.spend(REGION_PRICE):
-                    found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken, failed)
-                    later += found[:6]
-                    doubtful.append((region, corners))
-                elif len(taken) == taken_before and (score >= UNLIKELY or (not effort.last and _may_hide(levels, region, search))):
-                    unsure.append((score, region, failed))
-                if len(taken) == taken_before:
-                    continue
-                promise = region.promise
-                for quad in taken[taken_before:]:
-                    waiting.extendleft(beside(region, quad))
-                if not ordered:
-                    # Where there is one there are more: what is about as large comes next.
-                    waiting = deque(sorted(waiting, key=lambda place: not alike(place, places.quads[-1:], scale)))
-                    ordered = True
-        closer = deque(sorted(unsure, key=lambda entry: -entry[0]))
-        while closer:
-            score, region, failed = closer.popleft()
-            if settled(region, places.quads):
-                continue
-            if not effort.spend(REGION_PRICE):
-                break
-            taken_before = len(taken)
-            found, corners = yield from _look_into(levels, region, search, shapes, work, effort, taken, failed)
-            for quad in taken[taken_before:]:
-                closer.extendleft((score, rest, []) for rest in beside(region, quad))
-            later += found[:6]
-            doubtful.append((region, corners))
+            # One too many is as large as the one read: where that was seen on a half of the frame, the frame itself is not searched.
+            if k < len(hunt.levels) and not (effort.last and k == 0) and effort.spend(hunt.levels[k].size // LEVEL_PIXELS):
+                hunt.quota += max(1.0, share * coarse_units / COARSE_PRICE)
+                yield from hunt.glances(k, unsure)
+        yield from hunt.looks(unsure)
     if effort.last:
         return
     effort.left = max(effort.left, 0) + reserve
     # What was found in the regions first, the best of all of them; then guesses at what was not.
-    for candidate in sorted(later, key=lambda candidate: -candidate.score):
-        if not _taken(candidate, taken):
-            if not effort.spend(CANDIDATE_PRICE):
-                return
-            yield candidate
-    pool: list[Candidate] = []
-    for rank in range(PAIRS):
-        for region, corners in doubtful:
-            if rank >= len(corners) or settled(region, places.quads):
-                continue
-            if not effort.spend(GUESS_PRICE):
-                break
-            for guess in guesses_of(pixels, corners[rank], shapes, work):
-                if guess.score < GUESS_SURE:
-                    pool.append(guess)
-                elif not _taken(guess, taken):
-                    if not effort.spend(CANDIDATE_PRICE):
-                        return
-                    yield guess
-    for candidate in sorted(pool, key=lambda candidate: -candidate.score):
-        if not _taken(candidate, taken):
-            if not effort.spend(CANDIDATE_PRICE):
-                return
-            yield candidate
+    yield from hunt.paid(hunt.later)
+    yield from hunt.guesses()
 
 
-def _one_more(region: Region, promise: float, places: Taken, scale: float) -> bool:
-    """Whether one symbol too many may lie in a region: it is about as large as one read, and edges both ways fill it as well."""
-    likeness = region.filled * region.balance * math.sqrt(region.promise / promise) if promise > 0.0 else math.inf
-    return likeness >= MORE_LEAST and alike(region, places.quads, scale)
+@dataclass(slots=True, eq=False)
+class _Hunt:
+    """The search of one picture: where it looks, what it may spend, what it came upon. Its generators yield candidates to be tried.
 
-
-def _may_hide(levels: list[Pixels], region: Region, search: Search) -> bool:
-    """Whether a region where a glance saw nothing may hold a symbol: of a photograph all is wanted; or edges fill it, and it is too
-    large or too narrow for a glance."""
-    if search.symbol_count is None:
-        return True
-    k, step, _, _ = patch_of(levels, region, PATCH_COARSE)
-    grain = step * 2**k
-    return region.dense and (grain > GRAIN_SEEN or min(region.width, region.height) < NARROW_SEEN * grain)
-
-
-def _glance_at(
-    levels: list[Pixels],
-    region: Region,
-    search: Search,
-    shapes: Shapes,
-    work: Workspace,
-    effort: Effort,
-    taken: list[npt.NDArray[np.float64]],
-    models: list[Candidate],
-) -> Generator[Candidate, None, tuple[float, list[Candidate]]]:
-    """A coarse look at a region: yields the candidates that are beyond doubt.
-
-    models: candidates that were read, their quads as fitted; it adds to them.
-    Gives the score of its best finder at first sight and the candidates that were not read.
+    levels: the picture and its halves. taken: as of `candidates`; grows between one candidate and the next. quota: glances left.
+    promise: of the region read last. models: candidates that were read, their quads as fitted. later: candidates of the regions
+    looked into that are not beyond doubt. doubtful: these regions with their pairs of solid sides.
     """
-    taken_before = len(taken)
-    outlines = {None: ALL_COARSE, 1: OUTLINES_COARSE}.get(search.symbol_count, OUTLINES_MANY)
-    best = 0.0
-    failed: list[Candidate] = []
-    # Symbols of a frame are alike: one as the last one read is, in the pose that the region tells; then outlines as large as that.
-    # A cap or a label has four sides, too.
-    if models and not effort.last and alike(region, quads_of(taken[-1:]), 2.0):
-        like = another(levels, region, models[-1], work)
-        if like is not None and like.score >= CLOCK_SURE and not _taken(like, taken):
-            effort.spend(CANDIDATE_PRICE)
-            yield like
-            if len(taken) > taken_before:
-                models.append(_fitted(like, taken[-1]))
-                return like.score, failed
-            failed.append(like)
-    # For one too many, which is sought in places alike only, one look at any outline has to do: it sees as many in a third of the
-    # time.
-    for sides in (_sides(taken[-1]), ANY_SIDES) if taken and not effort.last else (ANY_SIDES,):
-        finders, _ = finders_of(levels, region, search, shapes, FINDER_SURE, PATCH_COARSE, outlines, work, sides)
-        best = max(best, float(finders[0, 0]) if len(finders) else 0.0)
-        for row in finders.copy():
-            if row[0] < FINDER_SURE:
+
+    levels: list[Pixels]
+    search: Search
+    shapes: Shapes
+    work: Workspace
+    effort: Effort
+    taken: list[npt.NDArray[np.float64]]
+    rim: int
+    seen: list[Region] | None
+    quota: float = 0.0
+    promise: float = 0.0
+    models: list[Candidate] = field(default_factory=list)
+    later: list[Candidate] = field(default_factory=list)
+    doubtful: list[tuple[Region, npt.NDArray[np.float64]]] = field(default_factory=list)
+    places: Taken = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.places = Taken(self.taken)
+
+    def glances(self, k: int, unsure: list[tuple[float, Region, list[Candidate]]]) -> Iterator[Candidate]:
+        """The regions of a level at a glance, likely ones looked into at once.
+
+        unsure: takes those that may be worth a look, with the score of their best finder and the candidates that were not read.
+        """
+        effort, scale = self.effort, float(2**k)
+        waiting = deque(regions(self.levels[k], scale, self.work))
+        ordered = self.search.symbol_count == 1
+        while waiting:
+            region = waiting.popleft()
+            if self.rim and not reaches(region, self.levels[0].shape, self.rim):
+                continue
+            if settled(region, self.places.quads) or (effort.last and not self._one_more(region, scale)):
+                continue
+            if self.quota < 1.0 or not effort.spend(COARSE_PRICE):
                 break
-            for candidate in clocked(levels[0], row, work):
-                sure = candidate.score >= (CLOCK_ALIKE if effort.last else CLOCK_SURE)
-                if sure and not _taken(candidate, taken) and not any(_same(candidate, other) for other in failed):
+            self.quota -= 1.0
+            if self.seen is not None:
+                self.seen.append(region)
+            taken_before = len(self.taken)
+            score, failed = yield from self._glance_at(region)
+            if len(self.taken) == taken_before:
+                if score >= LIKELY and effort.spend(REGION_PRICE):
+                    yield from self._look_into(region, failed)
+                elif score >= UNLIKELY or (not effort.last and self._may_hide(region)):
+                    unsure.append((score, region, failed))
+            if len(self.taken) == taken_before:
+                continue
+            self.promise = region.promise
+            for quad in self.taken[taken_before:]:
+                waiting.extendleft(beside(region, quad))
+            if not ordered:
+                # Where there is one there are more: what is about as large comes next.
+                waiting = deque(sorted(waiting, key=lambda place: not alike(place, self.places.quads[-1:], scale)))
+                ordered = True
+
+    def looks(self, unsure: list[tuple[float, Region, list[Candidate]]]) -> Iterator[Candidate]:
+        """Closer looks into the regions where a glance was not enough, those with the best finder first."""
+        waiting = deque(sorted(unsure, key=lambda entry: -entry[0]))
+        while waiting:
+            score, region, failed = waiting.popleft()
+            if settled(region, self.places.quads):
+                continue
+            if not self.effort.spend(REGION_PRICE):
+                break
+            taken_before = len(self.taken)
+            yield from self._look_into(region, failed)
+            for quad in self.taken[taken_before:]:
+                waiting.extendleft((score, rest, []) for rest in beside(region, quad))
+
+    def paid(self, found: list[Candidate]) -> Iterator[Candidate]:
+        """Candidates that were not beyond doubt, the best first, as far as the budget goes."""
+        for candidate in sorted(found, key=lambda candidate: -candidate.score):
+            if not self._covered(candidate):
+                if not self.effort.spend(CANDIDATE_PRICE):
+                    return
+                yield candidate
+
+    def guesses(self) -> Iterator[Candidate]:
+        """Guesses at the far ends of the solid sides in doubtful regions: those that look good at once, then the others."""
+        pool: list[Candidate] = []
+        for rank in range(PAIRS):
+            for region, corners in self.doubtful:
+                if rank >= len(corners) or settled(region, self.places.quads):
+                    continue
+                if not self.effort.spend(GUESS_PRICE):
+                    break
+                for guess in guesses_of(self.levels[0], corners[rank], self.shapes, self.work):
+                    if guess.score < GUESS_SURE:
+                        pool.append(guess)
+                    else:
+                        yield from self.paid([guess])
+        yield from self.paid(pool)
+
+    def _glance_at(self, region: Region) -> Generator[Candidate, None, tuple[float, list[Candidate]]]:
+        """A coarse look at a region: yields the candidates that are beyond doubt.
+
+        Gives the score of its best finder at first sight and the candidates that were not read.
+        """
+        levels, search, work, effort, taken = self.levels, self.search, self.work, self.effort, self.taken
+        taken_before = len(taken)
+        outlines = {None: ALL_COARSE, 1: OUTLINES_COARSE}.get(search.symbol_count, OUTLINES_MANY)
+        best = 0.0
+        failed: list[Candidate] = []
+        # Symbols of a frame are alike: one as the last one read is, in the pose that the region tells; then outlines as large as
+        # that. A cap or a label has four sides, too.
+        if self.models and not effort.last and alike(region, quads_of(taken[-1:]), 2.0):
+            like = another(levels, region, self.models[-1], work)
+            if like is not None and like.score >= CLOCK_SURE and not self._covered(like):
+                effort.spend(CANDIDATE_PRICE)
+                yield like
+                if len(taken) > taken_before:
+                    self.models.append(_fitted(like, taken[-1]))
+                    return like.score, failed
+                failed.append(like)
+        # For one too many, which is sought in places alike only, one look at any outline has to do: it sees as many in a third of
+        # the time.
+        for sides in (_sides(taken[-1]), ANY_SIDES) if taken and not effort.last else (ANY_SIDES,):
+            finders, _ = finders_of(levels, region, search, self.shapes, FINDER_SURE, PATCH_COARSE, outlines, work, sides)
+            best = max(best, float(finders[0, 0]) if len(finders) else 0.0)
+            for row in finders.copy():
+                if row[0] < FINDER_SURE:
+                    break
+                for candidate in clocked(levels[0], row, work):
+                    if self._sure(candidate) and not self._covered(candidate) and not any(_same(candidate, o) for o in failed):
+                        effort.spend(CANDIDATE_PRICE)
+                        yield candidate
+                        if len(taken) > taken_before:
+                            self.models.append(_fitted(candidate, taken[-1]))
+                            return best, failed
+                        failed.append(candidate)
+        return best, failed
+
+    def _look_into(self, region: Region, failed: list[Candidate]) -> Iterator[Candidate]:
+        """A close look into a region: yields the candidates that are beyond doubt, notes those that are not and its solid sides.
+
+        failed: candidates of the region that were tried and not read. They are not tried again, and the first outline that looks
+        good is not trusted: two symbols side by side make one, too.
+        """
+        levels, search, work, effort, taken = self.levels, self.search, self.work, self.effort, self.taken
+        found: list[Candidate] = []
+        tried: set[bytes] = set()
+        outlines, steepest = (ALL, STEEPEST) if search.symbol_count is None else (OUTLINES, ASLANT)
+        for enough in (math.inf,) if failed else (FINDER_SURE, math.inf):
+            finders, corners = finders_of(levels, region, search, self.shapes, enough, PATCH_MAX, outlines, work, steepest=steepest)
+            taken_before, deceived = len(taken), False
+            for row in finders:
+                if row.tobytes() in tried:
+                    continue
+                tried.add(row.tobytes())
+                for candidate in clocked(levels[0], row, work):
+                    if any(_same(candidate, other) for other in failed):
+                        continue
+                    if not self._sure(candidate) or self._covered(candidate):
+                        found.append(candidate)
+                        continue
                     effort.spend(CANDIDATE_PRICE)
                     yield candidate
-                    if len(taken) > taken_before:
-                        models.append(_fitted(candidate, taken[-1]))
-                        return best, failed
-                    failed.append(candidate)
-    return best, failed
+                    if len(taken) == taken_before:
+                        deceived |= float(row[0]) >= enough
+                        found += lengthened(levels[0], candidate, self.shapes, work)
+                if len(taken) > taken_before:
+                    break
+            if not deceived or not effort.spend(REGION_PRICE):
+                break  # else the outlines that were not looked at
+        self.later += found[:LATER]
+        self.doubtful.append((region, corners))
+
+    def _one_more(self, region: Region, scale: float) -> bool:
+        """Whether one symbol too many may lie in a region: as large as one read, and filled as well by edges both ways."""
+        share = region.promise / self.promise if self.promise > 0.0 else math.inf
+        return region.filled * region.balance * math.sqrt(share) >= MORE_LEAST and alike(region, self.places.quads, scale)
+
+    def _may_hide(self, region: Region) -> bool:
+        """Whether a region where a glance saw nothing may hold a symbol: of a photograph all is wanted; or edges fill it, and it is
+        too large or too narrow for a glance."""
+        if self.search.symbol_count is None:
+            return True
+        k, step, _, _ = patch_of(self.levels, region, PATCH_COARSE)
+        grain = step * 2**k
+        return region.dense and (grain > GRAIN_SEEN or min(region.width, region.height) < NARROW_SEEN * grain)
+
+    def _sure(self, candidate: Candidate) -> bool:
+        """Whether a candidate is tried at once: in a place like that of a symbol already read at less certainty."""
+        return candidate.score >= (CLOCK_ALIKE if self.effort.last else CLOCK_SURE)
+
+    def _covered(self, candidate: Candidate) -> bool:
+        """Whether a symbol already read covers the middle of a candidate."""
+        if not self.taken:
+            return False
+        (ax, ay), (bx, by), (cx, cy), (dx, dy) = candidate.quad.tolist()
+        return covers(self.places.quads, (ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4)
 
 
 def _fitted(candidate: Candidate, corners: npt.NDArray[np.float64]) -> Candidate:
@@ -273,61 +341,9 @@ def _sides(quad: npt.NDArray[np.float64]) -> tuple[float, float]:
     return min(one, two), max(one, two)
 
 
-def _look_into(
-    levels: list[Pixels],
-    region: Region,
-    search: Search,
-    shapes: Shapes,
-    work: Workspace,
-    effort: Effort,
-    taken: list[npt.NDArray[np.float64]],
-    failed: list[Candidate],
-) -> Generator[Candidate, None, tuple[list[Candidate], npt.NDArray[np.float64]]]:
-    """Yields the candidates of a region that are beyond doubt; gives those that are not, and its pairs of solid sides.
-
-    failed: candidates of the region that were tried and not read. They are not tried again, and the first outline that looks
-    good is not trusted: two symbols side by side make one, too.
-    """
-    found: list[Candidate] = []
-    tried: set[bytes] = set()
-    outlines, steepest = (ALL, STEEPEST) if search.symbol_count is None else (OUTLINES, ASLANT)
-    for enough in (math.inf,) if failed else (FINDER_SURE, math.inf):
-        finders, corners = finders_of(levels, region, search, shapes, enough, PATCH_MAX, outlines, work, steepest=steepest)
-        taken_before, deceived = len(taken), False
-        for row in finders:
-            if row.tobytes() in tried:
-                continue
-            tried.add(row.tobytes())
-            for candidate in clocked(levels[0], row, work):
-                # In a place like that of a symbol already read, one is worth a try at less certainty.
-                sure = candidate.score >= (CLOCK_ALIKE if effort.last else CLOCK_SURE)
-                if any(_same(candidate, other) for other in failed):
-                    continue
-                if not sure or _taken(candidate, taken):
-                    found.append(candidate)
-                    continue
-                effort.spend(CANDIDATE_PRICE)
-                yield candidate
-                if len(taken) == taken_before:
-                    deceived |= float(row[0]) >= enough
-                    found += lengthened(levels[0], candidate, shapes, work)
-            if len(taken) > taken_before:
-                break
-        if not deceived or not effort.spend(REGION_PRICE):
-            break  # else the outlines that were not looked at
-    return found, corners
-
-
 def _same(one: Candidate, other: Candidate) -> bool:
     """Whether two candidates are one: as many modules of one polarity, no corner further apart than half a module."""
     if (one.columns, one.rows, one.inverted) != (other.columns, other.rows, other.inverted):
         return False
     module = float(np.linalg.norm(one.quad[1] - one.quad[0])) / one.columns
     return float(np.abs(one.quad - other.quad).max()) < module / 2
-
-
-def _taken(candidate: Candidate, taken: list[npt.NDArray[np.float64]]) -> bool:
-    if not taken:
-        return False
-    (ax, ay), (bx, by), (cx, cy), (dx, dy) = candidate.quad.tolist()
-    return covers(quads_of(taken), (ax + bx + cx + dx) / 4, (ay + by + cy + dy) / 4)
