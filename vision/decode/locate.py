@@ -112,7 +112,7 @@ def candidates(
     for stage in STAGES:
         unsure: list[tuple[float, Region, list[Candidate]]] = []
         for k, share in stage:
-            # One too many is as large as the one read: where that was seen on a half of the frame, the frame itself is not searched.
+            # One too many is as large as the one read: where a half of the frame showed that, the whole is not searched.
             if k < len(hunt.levels) and not (effort.last and k == 0) and effort.spend(hunt.levels[k].size // LEVEL_PIXELS):
                 hunt.quota += max(1.0, share * coarse_units / COARSE_PRICE)
                 yield from hunt.glances(k, unsure)
