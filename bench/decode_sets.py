@@ -396,6 +396,8 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f"--rounds must be at least 1, not {args.rounds}")
     try:
         images = chosen(args.sets, [*pictures(args.data), *trays()])
+    except FileNotFoundError as error:
+        parser.error(f"{error.filename}: not there; DATA is a folder of image sets")
     except ValueError as error:
         parser.error(str(error))
     readers: dict[str, Reader] = {"vision": vision_reader(args.effort, args.second_opinion_ms)}
