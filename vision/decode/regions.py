@@ -57,15 +57,31 @@ class Region(NamedTuple):
         return self.filled >= DENSE_FILLED and self.balance >= DENSE_BALANCE
 
 
-def pyramid(pixels: Pixels, work: Workspace) -> list[Pixels]:
-    """The frame and its halves, down to 24 pixels; they stay valid until the next frame."""
-    levels = [pixels]
-    while min(levels[-1].shape) >= 48 and len(levels) < 4:
-        above = levels[-1]
-        out = work.array(f"level{len(levels)}", (above.shape[0] // 2, above.shape[1] // 2), np.uint8)
-        halve(above, out)
-        levels.append(out)
-    return levels
+class Pyramid:
+    """A frame and its halves, down to 24 pixels; they stay valid until the next frame.
+
+    Each is made when it is first asked for: of most frames only the first half is looked at.
+    """
+
+    def __init__(self, pixels: Pixels, work: Workspace) -> None:
+        self._levels, self._work = [pixels], work
+        smallest, self._count = min(pixels.shape), 1
+        while smallest >= 48 and self._count < 4:
+            smallest //= 2
+            self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, k: int) -> Pixels:
+        if k >= self._count:
+            raise IndexError(f"a pyramid of {self._count} levels has no level {k}")
+        while k >= len(self._levels):
+            above = self._levels[-1]
+            out = self._work.array(f"level{len(self._levels)}", (above.shape[0] // 2, above.shape[1] // 2), np.uint8)
+            halve(above, out)
+            self._levels.append(out)
+        return self._levels[k]
 
 
 def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
