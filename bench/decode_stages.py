@@ -19,7 +19,7 @@ import numpy as np
 from bench.decode_sets import Picture, chosen, load, pictures, search_of, trays
 from kernels.reduce import frame_sum
 from vision.decode import decode as decoding
-from vision.decode import locate
+from vision.decode import locate, regions
 from vision.decode.search import Search, Workspace
 from vision.types import Pixels
 
@@ -37,7 +37,7 @@ def _kind(*arguments: Any) -> str:
 
 
 STAGES: tuple[tuple[Any, str, str | Callable[..., str]], ...] = (
-    (locate, "pyramid", "pyramid"),
+    (regions, "halve", "pyramid"),
     (locate, "regions", "block map"),
     (locate, "finders_of", _kind),
     (locate, "another", "alike"),

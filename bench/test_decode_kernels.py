@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from kernels.alike import find_alike
-from kernels.components import cut_blocks
-from kernels.edges import block_gradients, grid_edges, projective_fit
+from kernels.block_map import block_gradients, find_regions, fourth_harmonic, list_blocks, nth_smallest, smooth_blocks
+from kernels.components import cut_blocks, rank_parts
+from kernels.edges import grid_edges, projective_fit
 from kernels.finders import find_finders, rank_turns, side_waves
 from kernels.lines import consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges, strip_edges_down
 from kernels.patterns import comb_scores, match_clocks
@@ -25,8 +26,13 @@ from vision.decode.search import Search, Workspace
 FRAME, CORNERS = draw(modules("0104012345678901" * 2, "24x24"), 8.0, 17.0, noise=3.0, frame=(1024, 1280))
 HALF = np.empty((512, 640), np.uint8)
 halve(FRAME, HALF)
-BLOCKS = np.empty((5, 64, 80), np.float32)
-block_gradients(HALF, np.empty((5, 640), np.float32), BLOCKS)
+BLOCKS, BLOCK_MARKS = np.empty((7, 66, 82), np.float32), np.empty((3, 66 * 82), np.int32)
+PARTS, REGIONS = np.empty((512, 12)), np.empty((512, 8))
+find_regions(HALF, 16.0, 12.0, 600.0, 10, BLOCKS, BLOCK_MARKS, PARTS, REGIONS)
+BLOCK_ENERGY = BLOCKS[6].ravel()[: 64 * 80]
+PLACES = np.empty(66 * 82, np.int32)
+PLACE_COUNT = list_blocks(BLOCKS, 12.0, PLACES)
+PART_COUNT = cut_blocks(BLOCKS, 12.0, list_blocks(BLOCKS, 12.0, BLOCK_MARKS[1]), 10, BLOCK_MARKS, PARTS)
 PATCH = np.empty((288, 288), np.float32)
 turn_upright(FRAME, 496.0, 368.0, 1.0, 0.0, 0.0, 1.0, PATCH)
 STRIPS = np.empty((36, 288), np.float32)
@@ -52,10 +58,6 @@ side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, 0.0, WAVES)
 FINDERS, SOLID_PAIRS = np.empty((5, 12)), np.empty((6, 7))
 PLACE = np.array((496.0, 368.0, 1.0, 0.1, 1.0))
 
-BLOCK_GRADIENTS_SUMS = np.empty((5, 640), np.float32)
-CUT_BLOCKS_SEEN = np.empty((66, 82), np.int32)
-CUT_BLOCKS_STACK = np.empty((5120, 2), np.int32)
-CUT_BLOCKS_OUT = np.empty((512, 12))
 STRAIGHT_RUNS_RUNNING = np.empty((4, 288), np.float32)
 PICK_LINES_OUT = np.empty((10, 7))
 PAIR_LINES_OUT = np.empty((400, 8))
@@ -77,10 +79,14 @@ ALIKE_PLACE = np.array((*ALIKE_START, *ALIKE_RIGHT, 1.0))
 
 ROWS: dict[str, Any] = {
     "halve": lambda: halve(FRAME, HALF),
-    "block_gradients": lambda: block_gradients(HALF, BLOCK_GRADIENTS_SUMS, BLOCKS),
-    "cut_blocks": lambda: cut_blocks(
-        BLOCKS, BLOCKS[0], np.array((1e4, 3e4, 9e4)), 3, CUT_BLOCKS_SEEN, CUT_BLOCKS_STACK, CUT_BLOCKS_OUT
-    ),
+    "find_regions": lambda: find_regions(HALF, 16.0, 12.0, 600.0, 10, BLOCKS, BLOCK_MARKS, PARTS, REGIONS),
+    "block_gradients": lambda: block_gradients(HALF, BLOCKS),
+    "smooth_blocks": lambda: smooth_blocks(BLOCKS, 1 / 32, BLOCK_ENERGY),
+    "nth_smallest": lambda: nth_smallest(BLOCK_ENERGY, 1024, 0.0, 300.0),
+    "list_blocks": lambda: list_blocks(BLOCKS, 12.0, BLOCK_MARKS[1]),
+    "fourth_harmonic": lambda: fourth_harmonic(HALF, PLACES[:PLACE_COUNT], BLOCKS),
+    "cut_blocks": lambda: cut_blocks(BLOCKS, 12.0, list_blocks(BLOCKS, 12.0, BLOCK_MARKS[1]), 10, BLOCK_MARKS, PARTS),
+    "rank_parts": lambda: rank_parts(PARTS[:PART_COUNT], 16.0, REGIONS),
     "turn_upright": lambda: turn_upright(FRAME, 496.0, 368.0, 1.0, 0.1, -0.1, 1.0, PATCH),
     "strip_edges": lambda: strip_edges(PATCH, STRIPS),
     "strip_edges_down": lambda: strip_edges_down(PATCH, STRIPS),

@@ -6,121 +6,113 @@ from math import atan2, cos, hypot, sin, sqrt
 from typing import Any
 
 import numpy as np
-from numba import void
 
-from kernels._jit import array, f32, f64, i32, i64, kernel
+from kernels._jit import array, f32, f64, helper, i32, i64, kernel
+
+DONE = 1 << 30
+"""Mark of a block that is on no level."""
+
+LEVEL_RISE = 3.0
+"""Factor between the levels at which a map is cut."""
 
 
-@kernel(void(array(f32, 3), f64, array(f32, 3)))
-def smooth_blocks(blocks: Any, share: Any, out: Any) -> Any:
-    """The energy of each block and twice that of its weaker direction, both as means over 3x3 blocks, the border's repeated.
+@helper
+def _flood(marks: Any, wide: Any, depth: Any, queue: Any) -> Any:
+    """Marks the part of queue[0] as seen on this level, its places in the queue in the order they are come by; returns how many.
 
-    blocks: (5, rows, columns) float32, as from `block_gradients`. share: factor of the result. out: (2, rows, columns) float32.
+    marks: (places,) int32, of a map `wide` places wide; up to `depth` where a block is not yet seen.
     """
-    rows, columns = out.shape[1], out.shape[2]
-    # One more on each side, so that no place needs a test: such a loop is not vectorised.
-    tall = np.empty((3, columns + 2), np.float32)
-    third = f32(share / 9.0)
-    one, two = np.uint64(1), np.uint64(2)
-    for r in range(rows):
-        above, below = max(r - 1, 0), min(r + 1, rows - 1)
-        for harmonic in range(3):
-            for column in range(columns):
-                c = np.uint64(column)
-                tall[harmonic, c + one] = blocks[harmonic, above, c] + blocks[harmonic, r, c] + blocks[harmonic, below, c]
-            tall[harmonic, 0], tall[harmonic, columns + 1] = tall[harmonic, 1], tall[harmonic, columns]
-        for column in range(columns):
-            c = np.uint64(column)
-            energy = tall[0, c] + tall[0, c + one] + tall[0, c + two]
-            even = tall[1, c] + tall[1, c + one] + tall[1, c + two]
-            odd = tall[2, c] + tall[2, c + one] + tall[2, c + two]
-            out[0, r, c] = energy * third
-            out[1, r, c] = max(energy - sqrt(even * even + odd * odd), f32(0)) * third
+    seen = i32(depth + 1)
+    marks[queue[0]] = seen
+    count, at = 1, 0
+    while at < count:
+        corner = np.uint64(queue[at] - wide - 1)
+        at += 1
+        # All nine are written in any case: jumps that nobody can foresee took three times as long.
+        for row in range(3):
+            for column in range(3):
+                near = corner + np.uint64(row * wide + column)
+                mark = marks[near]
+                queue[np.uint64(count)] = near
+                count += mark < seen
+                marks[near] = max(mark, seen)
+    return count
 
 
-@kernel(i64(array(f32, 3), array(f32, 2), array(f64, 1), i64, array(i32, 2), array(i32, 2), array(f64, 2)))
-def cut_blocks(blocks: Any, both: Any, levels: Any, least: Any, seen: Any, stack: Any, out: Any) -> Any:
-    """The 8-connected parts of the map that lie above each level, with their direction and extent along it.
+@helper
+def _still_above(both: Any, level: Any, places: Any, listed: Any, marks: Any) -> Any:
+    """The listed places where the map reaches a level, moved to the front of the list; the others are done. Returns how many."""
+    left = 0
+    for n in range(listed):
+        place = places[np.uint64(n)]
+        above = both[place] >= level
+        places[np.uint64(left)] = place
+        left += above
+        marks[place] = marks[place] if above else DONE
+    return left
 
-    blocks: (5, rows, columns) float32, as from `block_gradients`. both: (rows, columns) float32, the map that is cut. levels: (n,)
-    float64, rising. least: smallest number of blocks of a part. seen: (rows + 2, columns + 2) int32 and stack: (rows * columns, 2)
-    int32 scratch. out: (parts, 12) float64: blocks, sum of `both`, the five sums of `blocks`, angle in radians from the
-    fourth harmonic, then least and most along it and least and most across it, in blocks. Returns how many (never more than fit).
-    """
-    rows, columns = both.shape
-    wide = columns + 2
+
+@helper
+def _measure_part(blocks: Any, members: Any, out: Any) -> Any:
+    """Writes the row (12,) of `cut_blocks` for a part; members: (n,) int32, its places."""
+    wide = blocks.shape[2]
+    plane = blocks.shape[1] * wide
+    flat = blocks.ravel()
+    both = energy = even = odd = cosines = sines = 0.0
+    for member in members:
+        k = np.uint64(member)
+        energy, even, odd = energy + flat[k], even + flat[k + np.uint64(plane)], odd + flat[k + np.uint64(2 * plane)]
+        cosines, sines = cosines + flat[k + np.uint64(3 * plane)], sines + flat[k + np.uint64(4 * plane)]
+        both += flat[k + np.uint64(5 * plane)]
+    angle = 0.25 * atan2(sines, cosines)
+    cosine, sine = cos(angle), sin(angle)
+    along_low = across_low = 1e9
+    along_high = across_high = -1e9
     per_line = 1.0 / wide
-    flat = seen.ravel()
-    count = 0
-    # `seen` says up to which level a block is done; with a rim that is done, no neighbour needs to be asked whether it exists.
-    done = levels.size + 1
-    flat[:] = done
-    # The blocks that are still above the level, in order: a level costs a look at these and not at the map.
-    listed = 0
-    for r in range(rows):
-        for c in range(columns):
-            if levels.size and both[r, c] >= levels[0]:
-                flat[(r + 1) * wide + c + 1] = 0
-                stack[listed, 1] = (r + 1) * wide + c + 1
-                listed += 1
-    for depth in range(levels.size):
-        level = levels[depth]
-        left = 0
+    for member in members:
+        # By a product: a division takes longer than all the rest. Half a place more, so that no rounding matters.
+        line = int((member + 0.5) * per_line)
+        x, y = (member - line * wide) - 0.5, line - 0.5
+        along = x * cosine + y * sine
+        across = y * cosine - x * sine
+        along_low = min(along_low, along)
+        along_high = max(along_high, along)
+        across_low = min(across_low, across)
+        across_high = max(across_high, across)
+    out[0], out[1], out[2], out[3], out[4], out[5], out[6] = members.size, both, energy, even, odd, cosines, sines
+    out[7], out[8], out[9], out[10], out[11] = angle, along_low, along_high, across_low, across_high
+
+
+@kernel(i64(array(f32, 3), f64, i64, i64, array(i32, 2), array(f64, 2)))
+def cut_blocks(blocks: Any, lowest: Any, listed: Any, least: Any, marks: Any, out: Any) -> Any:
+    """The 8-connected parts of a map that lie above each of several levels, with their direction and extent along it.
+
+    blocks: (n, rows + 2, columns + 2) float32, a map with a rim: five sums, as from `block_gradients` and `fourth_harmonic`, then
+    what is cut. lowest: the first level; each further one is LEVEL_RISE times as high, as long as anything reaches it.
+    marks: (3, places of a plane) int32, the second row with the places above the lowest level, `listed` of them in order; scratch.
+    least: smallest number of blocks of a part. out: (parts, 12) float64: blocks, sum of what is cut, the five sums, angle in
+    radians from the fourth harmonic, then least and most along it and least and most across it, in blocks. Returns how many
+    (never more than fit).
+    """
+    flags, places, queue = marks[0], marks[1], marks[2]
+    both = blocks[5].ravel()
+    # A mark says up to which level a block is seen. A level costs a look at the blocks still above it and not at the map.
+    flags[:] = DONE
+    for n in range(listed):
+        flags[places[n]] = 0
+    count, depth, level = 0, 0, lowest
+    while listed > 0:
         for n in range(listed):
-            start = stack[n, 1]
-            if both[start // wide - 1, start % wide - 1] < level:
-                flat[start] = done
-            else:
-                stack[left, 1] = start
-                left += 1
-        listed = left
-        for n in range(listed):
-            start = stack[n, 1]
-            if flat[start] > depth or count >= out.shape[0]:
+            if flags[places[n]] > depth or count >= out.shape[0]:
                 continue
-            flat[start] = depth + 1
-            stack[0, 0] = start
-            top, at = 1, 0
-            while at < top:
-                place = stack[at, 0]
-                at += 1
-                for r in range(-1, 2):
-                    for c in range(-1, 2):
-                        near = place + r * wide + c
-                        if flat[near] <= depth:
-                            flat[near] = depth + 1
-                            stack[top, 0] = near
-                            top += 1
-            if top < least:
-                continue
-            out[count, :] = 0
-            out[count, 0] = top
-            for member in range(top):
-                # By a product: a division takes longer than all the sums. Half a place more, so that no rounding matters.
-                line = int((stack[member, 0] + 0.5) * per_line)
-                r, c = line - 1, stack[member, 0] - line * wide - 1
-                stack[member, 0] = line * 65536 + c
-                out[count, 1] += both[r, c]
-                for harmonic in range(5):
-                    out[count, 2 + harmonic] += blocks[harmonic, r, c]
-            angle = 0.25 * atan2(out[count, 6], out[count, 5])
-            cosine, sine = cos(angle), sin(angle)
-            along_low = across_low = 1e9
-            along_high = across_high = -1e9
-            for member in range(top):
-                y, x = (stack[member, 0] >> 16) - 0.5, (stack[member, 0] & 65535) + 0.5
-                along = x * cosine + y * sine
-                across = y * cosine - x * sine
-                along_low = min(along_low, along)
-                along_high = max(along_high, along)
-                across_low = min(across_low, across)
-                across_high = max(across_high, across)
-            out[count, 7] = angle
-            out[count, 8] = along_low
-            out[count, 9] = along_high
-            out[count, 10] = across_low
-            out[count, 11] = across_high
-            count += 1
+            queue[0] = places[n]
+            size = _flood(flags, blocks.shape[2], depth, queue)
+            if size >= least:
+                _measure_part(blocks, queue[:size], out[count])
+                count += 1
+        depth += 1
+        level *= LEVEL_RISE
+        listed = _still_above(both, level, places, listed, flags)
     return count
 
 

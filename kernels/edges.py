@@ -1,4 +1,4 @@
-"""Where edges are and which way they run, block by block; and where exactly they cross a grid."""
+"""Where exactly the edges of a picture cross a grid, and the shift that explains it."""
 
 from __future__ import annotations
 
@@ -9,107 +9,6 @@ from numba import void
 
 from kernels._jit import array, f32, f64, helper, i64, kernel, pixels
 from kernels.sampling import grey_at
-
-BLOCK = 8
-"""Side of a block, in pixels of the picture given."""
-
-BLOCK_SAMPLES = BLOCK * BLOCK // 2
-"""Places of a block at which gradients are taken: each second row."""
-
-
-@kernel(void(pixels, array(f32, 2), array(f32, 3)))
-def block_gradients(picture: Any, sums: Any, out: Any) -> Any:
-    """Gradient energy of each 8x8 block and its second circular harmonic.
-
-    picture: (h, w) uint8. sums: (3, w) float32 scratch. out: (5, h // 8, w // 8) float32, the first three written: sums over each
-    second row of the block of m^2, m^2 cos 2a, m^2 sin 2a, with m and a the length and angle of the central difference, which sees
-    the rows between. Two perpendicular directions cancel in the second harmonic.
-    """
-    height, width = picture.shape
-    one, two, three, four = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
-    five, six, seven = np.uint64(5), np.uint64(6), np.uint64(7)
-    sums[:] = 0
-    energy, even, odd = sums[0, 1:], sums[1, 1:], sums[2, 1:]
-    for block_row in range(out.shape[1]):
-        y = block_row * BLOCK
-        if y + BLOCK < height:
-            # All four rows at once, so that the sums stay in registers; unsigned places need no test for counting from the end:
-            # 115 us for 1280x1024, row by row and in slices 250.
-            for column in range(width - 2):
-                x = np.uint64(column)
-                a, b, c = f32(picture[y, x + one]), f32(picture[y + 2, x + one]), f32(picture[y + 4, x + one])
-                d, e = f32(picture[y + 6, x + one]), f32(picture[y + 8, x + one])
-                gx, gy = f32(picture[y + 1, x + two]) - f32(picture[y + 1, x]), b - a
-                xx, yy, xy = gx * gx, gy * gy, gx * gy
-                gx, gy = f32(picture[y + 3, x + two]) - f32(picture[y + 3, x]), c - b
-                xx, yy, xy = xx + gx * gx, yy + gy * gy, xy + gx * gy
-                gx, gy = f32(picture[y + 5, x + two]) - f32(picture[y + 5, x]), d - c
-                xx, yy, xy = xx + gx * gx, yy + gy * gy, xy + gx * gy
-                gx, gy = f32(picture[y + 7, x + two]) - f32(picture[y + 7, x]), e - d
-                xx, yy, xy = xx + gx * gx, yy + gy * gy, xy + gx * gy
-                energy[column], even[column], odd[column] = xx + yy, xx - yy, f32(2) * xy
-        else:
-            # The last row of blocks where the picture ends with it: its last row of pixels has none below.
-            sums[:] = 0
-            for row in range(y + 1, height - 1, 2):
-                left, right = picture[row, : width - 2], picture[row, 2:]
-                above, below = picture[row - 1, 1 : width - 1], picture[row + 1, 1 : width - 1]
-                for column in range(width - 2):
-                    gx, gy = f32(right[column]) - f32(left[column]), f32(below[column]) - f32(above[column])
-                    xx, yy = gx * gx, gy * gy
-                    energy[column] += xx + yy
-                    even[column] += xx - yy
-                    odd[column] += f32(2) * gx * gy
-        for harmonic in range(3):
-            for block_column in range(out.shape[2]):
-                k = np.uint64(block_column * BLOCK)
-                # Whole numbers below 2^24, so exact in any order; a chain of eight would wait for each sum.
-                first = (sums[harmonic, k] + sums[harmonic, k + one]) + (sums[harmonic, k + two] + sums[harmonic, k + three])
-                last = (sums[harmonic, k + four] + sums[harmonic, k + five]) + (sums[harmonic, k + six] + sums[harmonic, k + seven])
-                out[harmonic, block_row, block_column] = first + last
-
-
-@kernel(void(pixels, array(f32, 2), f64, array(f32, 3)))
-def fourth_harmonic(picture: Any, both: Any, least: Any, out: Any) -> Any:
-    """The fourth circular harmonic of the gradients of each 8x8 block of enough energy, 0 elsewhere.
-
-    picture, out: as of `block_gradients`; out[3] and out[4] are written, sums of m^2 cos 4a, m^2 sin 4a: two perpendicular
-    directions add up in it. both: (h // 8, w // 8) float32, the map that must reach `least`.
-    """
-    height, width = picture.shape
-    cosines, sines = np.empty(width, np.float32), np.empty(width, np.float32)
-    for block_row in range(out.shape[1]):
-        out[3, block_row] = 0
-        out[4, block_row] = 0
-        end = 0
-        while end < out.shape[2]:
-            # Blocks side by side at once: one by one, making the slices took longer than the sums (80 us a frame, now 30).
-            start = end
-            while start < out.shape[2] and both[block_row, start] < least:
-                start += 1
-            end = start
-            while end < out.shape[2] and both[block_row, end] >= least:
-                end += 1
-            # The picture's first and last column have no neighbour on one side.
-            first, last = max(1, start * BLOCK), min(width - 1, end * BLOCK)
-            if first >= last:
-                continue
-            cosines[start * BLOCK : end * BLOCK] = 0
-            sines[start * BLOCK : end * BLOCK] = 0
-            cosine, sine = cosines[first:last], sines[first:last]
-            for y in range(block_row * BLOCK + 1, min(height - 1, block_row * BLOCK + BLOCK), 2):
-                west, east = picture[y, first - 1 : last - 1], picture[y, first + 1 : last + 1]
-                north, south = picture[y - 1, first:last], picture[y + 1, first:last]
-                for x in range(last - first):
-                    gx, gy = f32(east[x]) - f32(west[x]), f32(south[x]) - f32(north[x])
-                    a, b = gx * gx - gy * gy, f32(2) * gx * gy
-                    inverse = f32(1) / (gx * gx + gy * gy + f32(1e-3))
-                    cosine[x] += (a * a - b * b) * inverse
-                    sine[x] += f32(2) * a * b * inverse
-            for block_column in range(start, end):
-                for x in range(block_column * BLOCK, block_column * BLOCK + BLOCK):
-                    out[3, block_row, block_column] += cosines[x]
-                    out[4, block_row, block_column] += sines[x]
 
 
 @helper

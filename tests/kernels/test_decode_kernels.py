@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernels.components import cut_blocks
-from kernels.edges import block_gradients, fourth_harmonic, grid_edges, projective_fit
+from kernels.edges import grid_edges, projective_fit
 from kernels.lines import consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges
 from kernels.patterns import comb_scores, match_clocks
-from kernels.reduce import halve
 from kernels.sampling import edge_profile, sample_modules, turn_upright
 from tests.decode.rendering import draw, modules
 from tests.reference import decode_pictures as slow
@@ -19,39 +17,6 @@ from tests.reference import decode_pictures as slow
 def a_picture() -> np.ndarray:
     rng = np.random.default_rng(2)
     return rng.integers(0, 256, (45, 61)).astype(np.uint8)
-
-
-def test_halve(picture: np.ndarray) -> None:
-    out = np.empty((22, 30), np.uint8)
-    halve(picture, out)
-    assert (out == slow.halve(picture)).all()
-
-
-def test_block_gradients(picture: np.ndarray) -> None:
-    out = np.empty((5, 5, 7), np.float32)
-    block_gradients(picture, np.empty((3, 61), np.float32), out)
-    true = slow.block_gradients(picture)
-    np.testing.assert_allclose(out[:3], true[:3], rtol=1e-3, atol=30)
-    least = float(np.median(out[0]))
-    fourth_harmonic(picture, out[0], least, out)
-    np.testing.assert_allclose(out[3:], np.where(out[0] >= least, true[3:], 0.0), rtol=1e-3, atol=30)
-
-
-def test_cut_blocks() -> None:
-    rng = np.random.default_rng(3)
-    blocks = rng.random((5, 12, 17)).astype(np.float32)
-    both = rng.random((12, 17)).astype(np.float32)
-    levels = np.array((0.3, 0.6, 0.8))
-    out = np.empty((64, 12))
-    count = cut_blocks(blocks, both, levels, 3, np.empty((14, 19), np.int32), np.empty((204, 2), np.int32), out)
-    expected = [part for level in levels for part in slow.parts_above(both, level, 3)]
-    assert count == len(expected)
-    got = sorted((int(row[0]), round(float(row[1]), 3)) for row in out[:count])
-    assert got == sorted((len(part), round(sum(float(both[at]) for at in part), 3)) for part in expected)
-    for row in out[:count]:
-        (part,) = (part for part in expected if abs(sum(float(both[at]) for at in part) - row[1]) < 1e-4)
-        along = [(c + 0.5) * np.cos(row[7]) + (r + 0.5) * np.sin(row[7]) for r, c in part]
-        assert row[8:10] == pytest.approx((min(along), max(along)), abs=1e-4)
 
 
 def test_turn_upright(picture: np.ndarray) -> None:

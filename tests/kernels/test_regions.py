@@ -1,4 +1,4 @@
-"""The kernels behind regions, blocks and quads, against plain Python."""
+"""The kernels behind regions and quads, against plain Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernels.components import rank_parts, smooth_blocks
+from kernels.components import rank_parts
 from kernels.quads import covering, fits_alike, overlapping, taken_share
 
 
@@ -27,19 +27,6 @@ def random_quads(rng: np.random.Generator, count: int) -> np.ndarray:
 
 def covers(quad: np.ndarray, x: float, y: float) -> bool:
     return bool(cv2.pointPolygonTest(quad.astype(np.float32), (x, y), measureDist=False) >= 0)
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (1, 6), (7, 9)])
-def test_smooth_blocks(shape: tuple[int, int]) -> None:
-    blocks = np.random.default_rng(4).normal(50, 20, (5, *shape)).astype(np.float32)
-    out = np.empty((2, *shape), np.float32)
-    smooth_blocks(blocks, 0.5, out)
-    padded = np.pad(blocks[:3].astype(float), ((0, 0), (1, 1), (1, 1)), mode="edge")
-    for r in range(shape[0]):
-        for c in range(shape[1]):
-            energy, even, odd = padded[:, r : r + 3, c : c + 3].mean(axis=(1, 2)) * 0.5
-            assert out[0, r, c] == pytest.approx(energy, rel=1e-4)
-            assert out[1, r, c] == pytest.approx(max(energy - math.hypot(even, odd), 0.0), rel=1e-3, abs=1e-3)
 
 
 def test_rank_parts_puts_first_what_is_strong_balanced_and_compact() -> None:

@@ -14,7 +14,7 @@ from kernels.finders import find_finders, wave_table
 from kernels.lines import STRIP
 from kernels.patterns import comb_peaks, comb_scores, match_clocks
 from kernels.sampling import edge_profile
-from vision.decode.regions import Region
+from vision.decode.regions import Pyramid, Region
 from vision.decode.search import Search, Workspace
 from vision.decode.symbol_sizes import SIZES, size_of
 from vision.types import Pixels
@@ -92,7 +92,7 @@ def shapes_of(sizes: tuple[tuple[int, int], ...] | None) -> Shapes:
     return Shapes(modules, counts, np.searchsorted(counts, modules).astype(np.int32), wave_table(counts))
 
 
-def patch_of(levels: list[Pixels], region: Region, side: int) -> tuple[int, float, int, int]:
+def patch_of(levels: Pyramid, region: Region, side: int) -> tuple[int, float, int, int]:
     """How a region is looked at: the level of the pyramid, its pixels per pixel of the patch, columns and rows of the patch."""
     k = 0
     margin = 10.0 + 0.06 * max(region.width, region.height)
@@ -107,7 +107,7 @@ def patch_of(levels: list[Pixels], region: Region, side: int) -> tuple[int, floa
 
 
 def finders_of(
-    levels: list[Pixels],
+    levels: Pyramid,
     region: Region,
     search: Search,
     shapes: Shapes,
@@ -162,7 +162,7 @@ ALIKE_MOST = 160
 """Longest side of a patch in which one more symbol like another is sought, in patch pixels."""
 
 
-def another(levels: list[Pixels], region: Region, model: Candidate, work: Workspace) -> Candidate | None:
+def another(levels: Pyramid, region: Region, model: Candidate, work: Workspace) -> Candidate | None:
     """A symbol like one already read (its quad as fitted), turned as the region is and near its centre; None where none is seen."""
     corner, end, opposite, other = model.quad
     across, up = (end - corner + opposite - other) / 2, (other - corner + opposite - end) / 2

@@ -26,7 +26,7 @@ from vision.decode.finders import (
     patch_of,
     shapes_of,
 )
-from vision.decode.regions import Region, Taken, alike, beside, covers, pyramid, quads_of, reaches, regions, settled
+from vision.decode.regions import Pyramid, Region, Taken, alike, beside, covers, quads_of, reaches, regions, settled
 from vision.decode.search import Effort, Search, Workspace
 from vision.types import Pixels
 
@@ -104,7 +104,7 @@ def candidates(
     taken: corners (4, 2) of the symbols already read (the caller adds to it); what they cover is skipped.
     rim: > 0 = only regions that reach into so many pixels along the border are looked at. seen: takes the regions looked at.
     """
-    hunt = _Hunt(pyramid(pixels, work), search, shapes_of(search.sizes), work, effort, taken, rim, seen)
+    hunt = _Hunt(Pyramid(pixels, work), search, shapes_of(search.sizes), work, effort, taken, rim, seen)
     # A third is kept for the doubtful: without this a busy frame would never come to them.
     reserve = 0 if effort.last else search.units // 3
     effort.left -= reserve
@@ -134,7 +134,7 @@ class _Hunt:
     looked into that are not beyond doubt. doubtful: these regions with their pairs of solid sides.
     """
 
-    levels: list[Pixels]
+    levels: Pyramid
     search: Search
     shapes: Shapes
     work: Workspace

@@ -9,8 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kernels.components import cut_blocks, rank_parts, smooth_blocks
-from kernels.edges import BLOCK, BLOCK_SAMPLES, block_gradients, fourth_harmonic
+from kernels.block_map import BLOCK, find_regions
 from kernels.quads import covering, fits_alike, taken_share
 from kernels.reduce import halve
 from vision.decode.search import Workspace
@@ -29,11 +28,10 @@ LEAST_BLOCKS = 10
 """Smallest number of blocks of a part: one block with a corner of two lines in it is smoothed to nine. A symbol has more, on the
 level where its modules are seen."""
 
-NOISE_MOST = 600.0
-"""Edge energy that no camera's noise reaches, in squared grey levels per pixel: that of a standard deviation of 12."""
-
-LEVEL_RISE = 3.0
-"""Factor between the energy levels at which the block map is cut."""
+NOISE_LEAST, NOISE_MOST = 12.0, 600.0
+"""Edge energy that any camera's noise may reach, and that none does, in squared grey levels per pixel: that of standard deviations
+of 1.7 and of 12. Between them the map is cut at twice the energy of its lower fifth, a fair guess at the top of the noise (which
+adds the same to both directions) unless a symbol fills the picture."""
 
 
 class Region(NamedTuple):
@@ -59,15 +57,31 @@ class Region(NamedTuple):
         return self.filled >= DENSE_FILLED and self.balance >= DENSE_BALANCE
 
 
-def pyramid(pixels: Pixels, work: Workspace) -> list[Pixels]:
-    """The frame and its halves, down to 24 pixels; they stay valid until the next frame."""
-    levels = [pixels]
-    while min(levels[-1].shape) >= 48 and len(levels) < 4:
-        above = levels[-1]
-        out = work.array(f"level{len(levels)}", (above.shape[0] // 2, above.shape[1] // 2), np.uint8)
-        halve(above, out)
-        levels.append(out)
-    return levels
+class Pyramid:
+    """A frame and its halves, down to 24 pixels; they stay valid until the next frame.
+
+    Each is made when it is first asked for: of most frames only the first half is looked at.
+    """
+
+    def __init__(self, pixels: Pixels, work: Workspace) -> None:
+        self._levels, self._work = [pixels], work
+        smallest, self._count = min(pixels.shape), 1
+        while smallest >= 48 and self._count < 4:
+            smallest //= 2
+            self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, k: int) -> Pixels:
+        if k >= self._count:
+            raise IndexError(f"a pyramid of {self._count} levels has no level {k}")
+        while k >= len(self._levels):
+            above = self._levels[-1]
+            out = self._work.array(f"level{len(self._levels)}", (above.shape[0] // 2, above.shape[1] // 2), np.uint8)
+            halve(above, out)
+            self._levels.append(out)
+        return self._levels[k]
 
 
 def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
@@ -76,28 +90,13 @@ def regions(picture: Pixels, scale: float, work: Workspace) -> list[Region]:
     picture: (h, w) uint8; scale: frame pixels per pixel of it.
     """
     rows, columns = picture.shape[0] // BLOCK, picture.shape[1] // BLOCK
-    if rows < 1 or columns < 1:
+    if rows < 1 or columns < 2:
         return []
-    sums = work.array("block sums", (3, picture.shape[1]), np.float32)
-    blocks = work.array("blocks", (5, rows, columns), np.float32)
-    block_gradients(picture, sums, blocks)
-    smooth = work.array("smooth blocks", (2, rows, columns), np.float32)
-    smooth_blocks(blocks, 1.0 / BLOCK_SAMPLES, smooth)
-    energy, both = smooth
-    # Noise adds the same to both directions; twice the lower fifth of all blocks is a fair guess at its top,
-    # unless a symbol fills the picture.
-    noise = float(np.partition(energy.ravel(), energy.size // 5)[energy.size // 5])
-    lowest, top = min(max(2.0 * noise, 12.0), NOISE_MOST), float(both.max())
-    if top < lowest:
-        return []
-    fourth_harmonic(picture, both, lowest, blocks)
-    levels = lowest * LEVEL_RISE ** np.arange(int(math.log(top / lowest) / math.log(LEVEL_RISE)) + 1)
-    seen = work.array("seen blocks", (rows + 2, columns + 2), np.int32)
-    stack = work.array("block stack", (rows * columns, 2), np.int32)
-    parts = work.array("parts", (PARTS, 12), np.float64)
-    count = cut_blocks(blocks, both, levels, LEAST_BLOCKS, seen, stack, parts)
-    ranked = work.array("ranked parts", (PARTS, 8), np.float64)
-    return list(map(Region._make, ranked[: rank_parts(parts[:count], BLOCK * scale, ranked)].tolist()))
+    blocks = work.array("blocks", (7, rows + 2, columns + 2), np.float32)
+    marks = work.array("block marks", (3, (rows + 2) * (columns + 2)), np.int32)
+    parts, ranked = work.array("parts", (PARTS, 12), np.float64), work.array("ranked parts", (PARTS, 8), np.float64)
+    count = find_regions(picture, BLOCK * scale, NOISE_LEAST, NOISE_MOST, LEAST_BLOCKS, blocks, marks, parts, ranked)
+    return list(map(Region._make, ranked[:count].tolist()))
 
 
 def reaches(region: Region, shape: tuple[int, ...], rim: int) -> bool:
