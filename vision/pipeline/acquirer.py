@@ -10,10 +10,11 @@ import contextlib
 import logging
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from vision.cameras.camera import Camera, CameraError, Grab, GrabStatus
-from vision.cameras.frame_ids import FrameIds
+from vision.cameras.frame_ids import FrameIds, Seen, Step
 from vision.config import StationConfig
 from vision.pipeline.last_words import write_last_words
 from vision.pipeline.messages import (
@@ -43,6 +44,7 @@ with a reject output on the camera."""
 _SLOTS_LOW = 4
 """With more slots than that the channel is looked into every 50 ms only: a look in vain costs 20 us where caches are cold."""
 _GAP = {Reason.MISSED_FRAME: "the camera's frame ids leave this one out", Reason.CAMERA_LOST: "went by while the camera was away"}
+_GAP_BY_PACE = "the camera's frame ids began again: counted by the pace of the packs before"
 
 
 class Acquirer:
@@ -159,11 +161,14 @@ class Acquirer:
         step = self._frame_ids.advance(grab.frame_id, grab.arrival_ns, grab.device_timestamp_ns)
         if step.repeated:
             return  # told twice: this trigger already has its verdict
+        detail = _GAP_BY_PACE if step.counted_by == "pace" else _GAP[self._reason_for_gap]
+        self._warn(step, detail)
         for _ in range(step.missing_before):
             if not self._number():
                 return
-            self._channel.send(FrameMissing(self._trigger, self._reason_for_gap, None, grab.arrival_ns, _GAP[self._reason_for_gap]))
-        self._reason_for_gap = Reason.MISSED_FRAME
+            self._channel.send(FrameMissing(self._trigger, self._reason_for_gap, None, grab.arrival_ns, detail))
+        if grab.frame_id is not None:
+            self._reason_for_gap = Reason.MISSED_FRAME
         if not self._number():
             return
         if grab.status is GrabStatus.INCOMPLETE:
@@ -189,6 +194,16 @@ class Acquirer:
         if self._trigger == self._trigger_limit:
             self._channel.send(Ended())
             self._stop = True
+
+    def _warn(self, step: Step, detail: str) -> None:
+        if step.missing_before:
+            log.warning("packs without a frame before trigger %d: %d: %s", step.trigger, step.missing_before, detail)
+        elif step.counted_by == "nobody":
+            log.warning(
+                "the camera's frame ids began again at trigger %d and no pace says how many packs went by before it: "
+                "those have no record, compare with the machine's count",
+                step.trigger,
+            )
 
     def _miss(self, reason: Reason, grab: Grab, detail: str) -> None:
         self._channel.send(FrameMissing(self._trigger, reason, grab.frame_id, grab.arrival_ns, detail, grab.encoder_count))
@@ -229,12 +244,12 @@ def run_acquirer(
     source: Source,
     folder: str,
     last_trigger: int,
-    last_frame_id: int | None,
+    seen: Sequence[Seen],
     trigger_limit: int | None,
 ) -> None:
     """The process of one station's camera.
 
-    last_trigger, last_frame_id: where the count stands, 0 and None at the first start.
+    last_trigger, seen: where the count stands (see FrameIds.resumed), 0 and empty at the first start.
     """
     os.environ.update(source.environment)
     try:
@@ -250,8 +265,7 @@ def run_acquirer(
             raise CameraError(
                 f"camera gives {camera.width}x{camera.height}, its profile says {pool.shapes[station][1]}x{pool.shapes[station][0]}"
             )
-        # With the last id known, what went by while the camera was away shows as a gap.
-        frame_ids = FrameIds(source.frame_id_bits, first_id=None if last_frame_id is None else last_frame_id + 1)
+        frame_ids = FrameIds.resumed(source.frame_id_bits, last_trigger, seen)
         starting = Acquirer(channel, camera, pool, station, config, frame_ids, last_trigger, trigger_limit, source.buffer_count)
         starting.start()
         acquirer = starting

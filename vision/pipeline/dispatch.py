@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from vision.audit.spc import Charts
+from vision.cameras.frame_ids import SEEN_COUNT, Seen
 from vision.config import LineConfig
 from vision.pipeline import actions as do
 from vision.pipeline.actions import Action
@@ -63,7 +65,8 @@ class Dispatch:
     """Words of children to the ledger, its actions to messages; knows who owns which slot.
 
     claim, last_triggers, free: see Ledger. overrun: in words, when more rows wait for the recorder than may; empty else.
-    last_frame_id: by station. buffer_counts: by station, slots beyond the configured ones that its camera fills ahead.
+    seen: by station, the last frames with an id: where its camera's next process goes on. buffer_counts: by station, slots
+    beyond the configured ones that its camera fills ahead.
     """
 
     def __init__(
@@ -93,7 +96,7 @@ class Dispatch:
             _WORD_AGE_NS if s.reject.encoder_counts_per_mm is None else _WORD_AGE_ENCODER_NS for s in config.stations
         ]
         self._written_ns: int | None = None  # rows were sent then, and nothing heard of them yet
-        self.last_frame_id: list[int | None] = [None] * len(self._names)
+        self.seen: list[deque[Seen]] = [deque(maxlen=SEEN_COUNT) for _ in self._names]
         self._charts = [Charts(r.setup.standard, r.setup.edition, r.grade_min) for r in recipes]
         self.latency = LatencyHistogram()
         self.rate = RateMeter()
@@ -114,7 +117,7 @@ class Dispatch:
 
     def on_frame(self, child: Child, message: FrameReady) -> None:
         station = child.index
-        self.last_frame_id[station] = message.frame_id
+        self._saw(station, message)
         self.owners.give(message.slot, "ledger")
         record = self._record(station, message.trigger, message.arrival_ns)
         record.frame_id = message.frame_id
@@ -124,11 +127,14 @@ class Dispatch:
 
     def on_missing(self, child: Child, message: FrameMissing) -> None:
         station = child.index
-        if message.frame_id is not None:
-            self.last_frame_id[station] = message.frame_id
+        self._saw(station, message)
         record = self._record(station, message.trigger, message.arrival_ns)
         record.frame_id, record.detail, record.encoder_count = message.frame_id, message.detail, message.encoder_count
         self._carry_out(self.ledger.missing(station, record, message.reason, time.monotonic_ns()))
+
+    def _saw(self, station: int, message: FrameReady | FrameMissing) -> None:
+        if message.frame_id is not None:
+            self.seen[station].append(Seen(message.trigger, message.frame_id, message.arrival_ns))
 
     def _record(self, station: int, trigger: int, arrival_ns: int) -> Record:
         self.rate.add(time.monotonic())

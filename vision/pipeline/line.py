@@ -331,7 +331,7 @@ class Line:
             self._sources[station],
             str(self.batch.logs),
             self.ledger.last_trigger[station],
-            self.dispatch.last_frame_id[station],
+            tuple(self.dispatch.seen[station]),
             self._trigger_limit(station),
         )
 

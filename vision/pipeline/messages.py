@@ -65,7 +65,7 @@ class FrameMissing(NamedTuple):
 
 
 class CameraLost(NamedTuple):
-    """The camera is gone; the acquirer leaves after this. frame_id: the last one seen, to count from after a reconnect."""
+    """The camera is gone; the acquirer leaves after this."""
 
     detail: str
 
