@@ -226,3 +226,10 @@ def test_help_shows_an_example(command: tuple[str, ...], capsys: pytest.CaptureF
     assert call([*command, "--help"]) == 0
     example = " ".join(capsys.readouterr().out.partition("Example:")[2].split())
     assert f"vision {' '.join(command)} " in example
+
+
+@pytest.mark.parametrize("group", ["", "aggregate", "batch", "camera", "results"])
+def test_lists_of_commands_say_each_in_a_whole_sentence(group: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call([*group.split(), "--help"]) == 0
+    rows = capsys.readouterr().out.partition("Commands:\n")[2].splitlines()
+    assert rows and not [row for row in rows if not row.endswith(".") or row.endswith("...")]

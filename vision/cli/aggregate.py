@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vision.trace.aggregate import Aggregation, Entry
 
 app = typer.Typer(
-    help="""Packs into containers, and out of them: range, pack, unpack, repack, close, dissolve; the journal is checked by verify.
+    help="""Packs into bundles, cases and pallets, and out of them. Each deed stands in a journal, which verify checks.
 
     Example: vision aggregate pack line.toml --level case --image layer.png --count 48
     """,
@@ -45,16 +45,14 @@ Close = Annotated[bool, typer.Option("--close", help="close it though it is not 
 
 @app.command("range")
 def load_range(line: LineFile, file: Annotated[Path, typer.Argument(metavar="FILE.csv")], as_json: AsJson = False) -> int:
-    """Loads SSCC ranges: CSV with the heading company_prefix,extension,first,last; each number is given once, for ever.
+    """Loads SSCC ranges; each number is given once, for ever. CSV with the heading company_prefix,extension,first,last.
 
     Example: vision aggregate range line.toml ssccs.csv
     """
     from vision.trace.sscc import load_ranges
 
-    def deed(state: Aggregation, config: LineConfig) -> Entry:
-        return state.add_ranges(load_ranges(file, config.trace.company_prefixes, state.ranges))
-
-    return _do(line, deed, as_json)
+    config = _line(line)
+    return _do(config, lambda state: state.add_ranges(load_ranges(file, config.trace.company_prefixes, state.ranges)), as_json)
 
 
 @app.command()
@@ -73,8 +71,9 @@ def pack(
 
     Example: vision aggregate pack line.toml --level case --image layer.png --count 48
     """
-    given = _given(line, things, items, image, count)
-    return _do(line, lambda state, _: state.pack(level, given, _container(into), close), as_json)
+    config = _line(line)
+    given = _given(config, things, items, image, count)
+    return _do(config, lambda state: state.pack(level, given, _container(into), close), as_json)
 
 
 @app.command()
@@ -87,12 +86,13 @@ def repack(
     close: Close = False,
     as_json: AsJson = False,
 ) -> int:
-    """Moves packs or containers from where they are into another container, in one deed.
+    """Moves packs or containers into another container. One deed: what is moved is never in none.
 
     Example: vision aggregate repack line.toml --level case 01/04012345678901/21/SN1 --into 340123450000000018
     """
-    given = _given(line, things, items, None, None)
-    return _do(line, lambda state, _: state.repack(level, given, _container(into), close), as_json)
+    config = _line(line)
+    given = _given(config, things, items)
+    return _do(config, lambda state: state.repack(level, given, _container(into), close), as_json)
 
 
 @app.command()
@@ -101,8 +101,9 @@ def unpack(line: LineFile, things: Things = None, items: Items = None, as_json: 
 
     Example: vision aggregate unpack line.toml 01/04012345678901/21/SN1
     """
-    given = _given(line, things, items, None, None)
-    return _do(line, lambda state, _: state.unpack(given), as_json)
+    config = _line(line)
+    given = _given(config, things, items)
+    return _do(config, lambda state: state.unpack(given), as_json)
 
 
 @app.command("close")
@@ -111,21 +112,21 @@ def close_container(line: LineFile, sscc: Annotated[str, typer.Argument(metavar=
 
     Example: vision aggregate close line.toml 340123450000000018
     """
-    return _do(line, lambda state, _: state.close(_container(sscc) or ""), as_json)
+    return _do(_line(line), lambda state: state.close(_container(sscc) or ""), as_json)
 
 
 @app.command()
 def dissolve(line: LineFile, sscc: Annotated[str, typer.Argument(metavar="SSCC")], as_json: AsJson = False) -> int:
-    """Takes everything out of a container for good (disaggregation); its SSCC is never used again.
+    """Takes everything out of a container for good. Its SSCC is never used again (disaggregation).
 
     Example: vision aggregate dissolve line.toml 340123450000000018
     """
-    return _do(line, lambda state, _: state.dissolve(_container(sscc) or ""), as_json)
+    return _do(_line(line), lambda state: state.dissolve(_container(sscc) or ""), as_json)
 
 
 @app.command()
 def verify(line: LineFile, as_json: AsJson = False) -> int:
-    """Checks the chain of the journal, and that its entries obey the rules; exit code 1 where they do not.
+    """Checks the journal of what was packed. Its chain must be whole and its entries obey the rules; exit code 1 where not.
 
     Example: vision aggregate verify line.toml
     """
@@ -167,7 +168,7 @@ def follow(
     once: Annotated[bool, typer.Option("--once", help="pack what has passed so far, and stop")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Packs while the line runs: what passed goes into containers in its order, and each that is full is closed and told.
+    """Packs while the line runs. What passed goes into containers in its order, and each that is full is closed and told.
 
     Goes on where it was, until the batch ends: then containers that are not full are closed. Ctrl-C leaves them open.
 
@@ -219,17 +220,24 @@ def follow(
             time.sleep(max(_FOLLOW_S, 9 * (time.monotonic() - begin_s)))
 
 
-def _do(line: Path, deed: Callable[[Aggregation, LineConfig], Entry], as_json: bool) -> int:
-    """One deed: decided, durable, done, told."""
+def _line(line: Path) -> LineConfig:
+    """The line, with its kinds of containers."""
     from vision.config import load_line
+    from vision.results.folder import ResultsError
+
+    config = load_line(line)
+    if not config.trace.levels:
+        raise ResultsError(f"{line}: [trace] levels: none, expected the kinds of containers")
+    return config
+
+
+def _do(config: LineConfig, deed: Callable[[Aggregation], Entry], as_json: bool) -> int:
+    """One deed: decided, durable, done, told."""
     from vision.results.folder import ResultsError
     from vision.trace.aggregate import AggregationError
     from vision.trace.commissioned import Commissioned
     from vision.trace.journal import JOURNAL, Journal
 
-    config = load_line(line)
-    if not config.trace.levels:
-        raise ResultsError(f"{line}: [trace] levels: none, expected the kinds of containers")
     with (
         Commissioned(config) as commissioned,
         Journal(
@@ -237,7 +245,7 @@ def _do(line: Path, deed: Callable[[Aggregation, LineConfig], Entry], as_json: b
         ) as journal,
     ):
         try:
-            entry = journal.do(deed(journal.state, config))
+            entry = journal.do(deed(journal.state))
         except AggregationError as error:
             raise ResultsError(f"{config.name}: {error}") from None
         _tell(entry, journal.state, as_json)
@@ -265,11 +273,18 @@ def _container(text: str | None) -> str | None:
     return None if text is None else _epc(text)
 
 
-def _given(line: Path, things: list[str] | None, items: Path | None, images: list[Path] | None, count: int | None) -> list[str]:
+def _given(
+    config: LineConfig,
+    things: list[str] | None,
+    items: Path | None,
+    images: list[Path] | None = None,
+    count: int | None = None,
+) -> list[str]:
+    """The EPCs of what is named, in rows of a file, or seen in frames."""
     from vision.results.folder import ResultsError
     from vision.trace.commissioned import epcs_in_frame
 
-    product = _product(line)
+    product = _product(config)
     found = [_epc(thing, product=product) for thing in things or []]
     if items is not None:
         try:
@@ -287,12 +302,10 @@ def _given(line: Path, things: list[str] | None, items: Path | None, images: lis
     return found
 
 
-def _product(line: Path) -> str:
+def _product(config: LineConfig) -> str:
     """The product of the line's newest batch, "" where there is none."""
-    from vision.config import load_line
     from vision.results.folder import BATCH_INFO, batch_in, read_batch_info
 
-    config = load_line(line)
     batch = batch_in(config.results / config.name)
     return read_batch_info(batch).gtin if (batch / BATCH_INFO).exists() else ""
 

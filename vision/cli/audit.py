@@ -46,7 +46,8 @@ def audit(
     cluster: Annotated[str | None, typer.Option(metavar="ADDRESS", help="on a Ray cluster (extra [cluster])")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the summary as one JSON line on stdout")] = False,
 ) -> int:
-    """Inspects many frames on all cores: one row per symbol as Arrow, and a report. Stopped, the same call goes on where it was.
+    """Inspects many frames on all cores: a dataset and a report. One row per symbol, as Arrow; stopped, the same call goes on where
+    it was.
 
     Exit code 1 when frames could not be read; they are rows of the dataset and stand in the report.
 

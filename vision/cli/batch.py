@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from vision.batch.reconcile import Reconciliation
 
 app = typer.Typer(
-    help="""Life of a batch: start, runs of its line (`vision run`), samples, rework, challenge tests, reconciliation, end, report.
+    help="""Life of a batch, from its order to its signed report. Between start and end lie the runs of its line (`vision run`),
+    samples, rework, challenge tests and reconciliation.
 
     Example: vision batch start line.toml PO-4711.json --who "A. Operator"
     """,
@@ -34,7 +35,7 @@ def start(
     why: Why = "",
     as_json: AsJson = False,
 ) -> int:
-    """Starts a batch: takes the order's serials from the pool; runs of the line go on in it until its end.
+    """Starts a batch: takes the order's serials from the pool. Runs of the line go on in it until its end.
 
     Example: vision batch start line.toml PO-4711.json --who "A. Operator"
     """
@@ -63,7 +64,7 @@ def end(
     deviation: Annotated[str, typer.Option("--deviation", help="why it ends although it does not add up; signed by --who")] = "",
     as_json: AsJson = False,
 ) -> int:
-    """Ends a batch where every serial and trigger adds up (exit code 1 and still open where not), and seals it.
+    """Ends and seals a batch whose sums close. Where a serial or trigger does not add up it stays open: exit code 1.
 
     Example: vision batch end results/L1/2026-11-26T120000Z --who "A. Operator" --rejects-counted 12
     """
@@ -82,7 +83,7 @@ def end(
 
 @app.command()
 def reconcile(folder: Folder, as_json: AsJson = False) -> int:
-    """Counts both equations of a batch; exit code 1 where they do not close. The line must stand.
+    """Says whether serials and packs of a batch add up. Exit code 1 where one of the equations does not close; the line must stand.
 
     Example: vision batch reconcile results/L1/2026-11-26T120000Z
     """
@@ -102,7 +103,7 @@ def report(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Writes the batch report, and the same as an Arrow file beside it.
+    """Writes the batch report. The same stands in an Arrow file beside it.
 
     Example: vision batch report results/L1/2026-11-26T120000Z --report PO-4711.pdf
     """
@@ -132,7 +133,7 @@ def sign(
     who: Who = None,
     as_json: AsJson = False,
 ) -> int:
-    """Signs a batch that ended: name, time and meaning, bound to the head of its chain and to its reports.
+    """Signs a batch that ended. Name, time and meaning are bound to the head of its chain and to its reports.
 
     Example: vision batch sign results/L1/2026-11-26T120000Z --who "Q. Person" --meaning "batch record reviewed"
     """
@@ -147,7 +148,7 @@ def sign(
 
 @app.command()
 def release(folder: Folder, who: Who = None, why: Why = "", as_json: AsJson = False) -> int:
-    """Releases an ended batch; its record is kept for the longer of five years from now and one year from its expiry.
+    """Releases a batch that ended. Its record is kept for the longer of five years from now and one year from its expiry.
 
     Example: vision batch release results/L1/2026-11-26T120000Z --who "Q. Person" --why "certified"
     """
@@ -161,7 +162,7 @@ def release(folder: Folder, who: Who = None, why: Why = "", as_json: AsJson = Fa
 
 @app.command()
 def clearance(folder: Folder, who: Who = None, why: Why = "", counted: Counted = None, as_json: AsJson = False) -> int:
-    """Line clearance: nothing of the batch is left on the line; where the reject bin holds what it must, its serials are scrapped.
+    """Line clearance: nothing of the batch is left on the line. Where the reject bin holds what it must, its serials are scrapped.
 
     Example: vision batch clearance results/L1/2026-11-26T120000Z --who "A. Operator" --rejects-counted 12
     """
@@ -182,7 +183,7 @@ def pool(
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Serials of a product in the pool that a line draws on, by state; --load puts new ones in, free for any batch.
+    """Counts a product's serials in a line's pool, by state. --load puts new ones in, free for any batch.
 
     Example: vision batch pool line.toml 04012345678901 --load serials.csv
     """
@@ -215,7 +216,7 @@ def challenge(
     timeout_s: Annotated[float, typer.Option("--timeout", min=1.0, help="seconds to wait for each pack")] = 120.0,
     as_json: AsJson = False,
 ) -> int:
-    """Challenge test on the running line: says which known-bad pack to put on the belt next; exit code 1 where it fails.
+    """Challenge test: known-bad packs on the running line. Says which pack to put on the belt next; exit code 1 where it fails.
 
     The line is stopped when a known-bad pack is accepted.
 

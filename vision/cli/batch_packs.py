@@ -16,11 +16,11 @@ app = typer.Typer(rich_markup_mode=None)
 CHANGES = {
     # command: (what it does, arguments of its example)
     "sample": (
-        "Packs taken as samples, from the good ones or from the reject bin.",
+        "Packs taken as samples, good ones or from the reject bin.",
         'SN1 SN2 --who "A. Operator" --why "retention sample"',
     ),
     "scrap": (
-        "Printed serials whose packs never became good, and are destroyed.",
+        "Printed serials whose packs never became good. They are destroyed.",
         'SN3 --who "A. Operator" --why "torn carton"',
     ),
     "decommission": (
@@ -80,7 +80,7 @@ def rework(
     why: Why = "",
     as_json: AsJson = False,
 ) -> int:
-    """Scans rejected packs again, while the line stands; those that are good now leave the bin. Exit code 1 where one is not.
+    """Scans rejected packs again, while the line stands. Those that are good now leave the bin; exit code 1 where one is not.
 
     Of a rejected tray, the containers are scanned one by one, out of their places.
 
@@ -118,7 +118,7 @@ def block(
     why: Why = "",
     as_json: AsJson = False,
 ) -> int:
-    """Blocks serials of the batch's product, at once on every line that draws on its pool, while they run.
+    """Blocks serials of the batch's product. At once, on every line that draws on its pool, while they run.
 
     Example: vision batch block results/L1/2026-11-26T120000Z --file stolen.csv --kind stolen --who "Q. Person"
     """
@@ -165,7 +165,8 @@ def components(
     why: Why = "",
     as_json: AsJson = False,
 ) -> int:
-    """Links mould cavities, filling batches and in-process tests to the packs of a batch; `vision trace` tells them.
+    """Links cavities, filling batches and tests to packs. The mould's cavities and what the MES says of filling and in-process
+    tests; `vision trace` tells them.
 
     Example: vision batch components results/L1/2026-11-26T120000Z mes.json --who "A. Operator"
     """

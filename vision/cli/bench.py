@@ -23,7 +23,7 @@ def bench(
     picture: Annotated[Path | None, typer.Option(metavar="FILE.html|.pdf", help="the same as pictures")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON object on stdout")] = False,
 ) -> int:
-    """Measures read rate, misreads, repeat consistency, ms per frame and frames/s beside other readers.
+    """Measures our reader beside others over many frames. Read rate, misreads, repeat consistency, ms per frame, frames/s.
 
     Truth, where there is any, is truth.csv beside the frames. Exit code 1 when our reader misread a frame or did not repeat itself.
 

@@ -35,7 +35,7 @@ def calibrate(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line on stdout")] = False,
 ) -> int:
-    """Measures grey against reflectance on a card and writes the calibration beside the camera profile, with its hash.
+    """Measures grey against reflectance on a card. The calibration is written beside the camera profile, with its hash.
 
     Example: vision calibrate card.png --profile line1 --patch 100,200,60,60=0.86 --patch 300,200,60,60=0.04 --flat plain.png
     """

@@ -64,7 +64,7 @@ def list_seen(producer: Producers = None, source: Source = None, as_json: AsJson
 def show(
     profile: ProfileName, producer: Producers = None, serial_number: Serial = None, source: Source = None, as_json: AsJson = False
 ) -> int:
-    """Opens a camera, applies its profile and shows what was asked and what the camera has; exit code 1 where they differ.
+    """Applies a camera's profile and reads it back. Shows what was asked and what the camera has; exit code 1 where they differ.
 
     Example: vision camera show simulator_1280x1024_line0 --producer simulator
     """
@@ -131,7 +131,7 @@ def record(
     source: Source = None,
     as_json: AsJson = False,
 ) -> int:
-    """Records frames to a folder that `vision run` can replay, and `vision inspect` and `vision audit` look at.
+    """Records frames to a folder. `vision run` can replay it, `vision inspect` and `vision audit` look at it.
 
     Exit code 1 where the camera ended before there were so many.
 

@@ -25,7 +25,8 @@ def check(
     camera: Annotated[bool, typer.Option(help="open each camera, apply its profile and read it back")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line on stdout")] = False,
 ) -> int:
-    """Shows the effective configuration, memory and latency sums, and each camera's read-back; exit code 2 on any doubt.
+    """Says what a line file means, before the line runs. Shows the effective configuration, memory and latency sums, and each
+    camera's read-back; exit code 2 on any doubt.
 
     Example: vision check line.toml --order PO-4711.json
     """

@@ -58,7 +58,7 @@ def inspect(
     require: Annotated[bool, typer.Option("--require", help="exit code 1 when an image holds no readable symbol")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="one JSON line per image on stdout")] = False,
 ) -> int:
-    """Locates, decodes and grades every Data Matrix in images, and says what limits each grade.
+    """Finds, reads and grades every Data Matrix in images. Says what limits each grade.
 
     Example: vision inspect pack.png --mm-per-px 0.03 --report pack.pdf
     """

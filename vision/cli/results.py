@@ -22,7 +22,7 @@ app = typer.Typer(
 
 @app.command()
 def verify(folder: Folder, as_json: AsJson = False) -> int:
-    """Checks every file of a batch against its seals and the chain; exit code 1 when anything is not as sealed.
+    """Checks every file of a batch against seals and chain. Exit code 1 when anything is not as sealed.
 
     Example: vision results verify results/DEMO/2026-11-23T120000Z
     """
@@ -62,7 +62,7 @@ def show(
     last: Annotated[int, typer.Option(min=1, help="so many last rows")] = 20,
     as_json: AsJson = False,
 ) -> int:
-    """Shows the last rows of a batch; an open batch can be shown while its line runs.
+    """Shows the last rows of a batch, also while its line runs.
 
     Example: vision results show results/DEMO/2026-11-23T120000Z --last 50
     """
@@ -90,7 +90,7 @@ def export(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON lines on stdout; CSV without it")] = False,
 ) -> int:
-    """Writes the rows of a batch as CSV, Parquet or JSON lines; hostile content is made harmless on the way.
+    """Writes the rows of a batch as CSV, Parquet or JSON lines. Hostile content is made harmless on the way.
 
     Example: vision results export results/DEMO/2026-11-23T120000Z --out batch.csv
     """
@@ -120,7 +120,7 @@ def archive(
     to: Annotated[str, typer.Option("--to", metavar="URI", help="a folder, file:///..., s3://bucket/path?region=...")],
     as_json: AsJson = False,
 ) -> int:
-    """Copies a sound batch that ended to another file system, reads every file back and compares.
+    """Copies a sound batch that ended to another file system. Every file is read back and compared.
 
     Example: vision results archive results/L1/2026-11-26T120000Z --to s3://archive/results?region=eu-central-1
     """
@@ -159,7 +159,7 @@ def query(
     sql: Annotated[str, typer.Argument(help="a statement over the table `results`")],
     as_json: AsJson = False,
 ) -> int:
-    """Asks the rows of a batch with SQL (DuckDB); reads nothing else and writes nothing.
+    """Asks the rows of a batch with SQL (DuckDB). Reads nothing else and writes nothing.
 
     Example: vision results query results/DEMO/2026-11-23T120000Z "select accept, count(*) from results group by 1"
     """

@@ -25,7 +25,7 @@ def run(
     against: Annotated[Path | None, typer.Option(metavar="BATCH", help="compare the replay of a recording with it")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="the last line on stdout is the summary as JSON")] = False,
 ) -> int:
-    """Runs a line until it is stopped (Ctrl-C), its recording ends, or --frames or --seconds are reached.
+    """Runs a line until it is stopped or its recording ends. Ctrl-C, --frames and --seconds stop it.
 
     With --replay the recorded frames of a batch pass the whole line at its pace, and each field that comes out otherwise than in
     the batch is printed. Exit code 1 when the line ended in FAULT, or a replay differs.

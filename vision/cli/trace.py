@@ -40,7 +40,8 @@ def trace(
     why: Annotated[str, typer.Option(metavar="TEXT", help="why they are blocked, in words")] = "",
     as_json: AsJson = False,
 ) -> int:
-    """What happened to packs: where they were seen, with grade and evidence, where they are, their events; recall list.
+    """What happened to a pack, a lot or a case; recall lists. Where packs were seen, with grade and evidence, where they are,
+    their events.
 
     Exit code 1: nothing is known of what was asked for. With --json a serial or a case is one line; else one line per pack, and a
     last one with the sums.
