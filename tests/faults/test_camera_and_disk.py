@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import subprocess
-from collections.abc import Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.rig import DEMO, Script, line_file, run
+from tests.rights import on_a_small_disk
 from vision.cameras.simulator import prepare
 from vision.pipeline import sources
 from vision.pipeline.line import Line
@@ -78,18 +77,7 @@ def test_a_stalled_camera_loses_nothing(tmp_path: Path) -> None:
     assert not {"MISSED_FRAME", "CAMERA_LOST", "NO_SLOT"} & set(result.reasons)
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A real file system of 8 MB."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(disk)], capture_output=True, check=False)
-    if mount.returncode:
-        pytest.skip("a small disk can only be mounted by root")
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
+@on_a_small_disk("8m")
 def test_the_disk_is_full_for_a_while(tmp_path: Path, small_disk: Path) -> None:
     filler = small_disk / "filler"
 

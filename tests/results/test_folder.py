@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.results.samples import GTIN, finding, record
+from tests.rights import modes_hold
 from vision.results.folder import (
     BatchInfo,
     ResultsError,
@@ -55,10 +56,9 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_without_write_permission_is_named(tmp_path: Path) -> None:
     (tmp_path / "L1").mkdir(mode=0o555)
-    with pytest.raises(ResultsError, match="L1: results folder is not writable"):
+    with modes_hold(), pytest.raises(ResultsError, match="L1: results folder is not writable"):
         line_folder(tmp_path, "L1")
 
 

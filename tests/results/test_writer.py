@@ -6,7 +6,6 @@ import errno
 import os
 import random
 import resource
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.results.samples import record
+from tests.rights import on_a_small_disk
 from vision.results.folder import ResultsError
 from vision.results.images import EvidenceStore
 from vision.results.reader import open_batch
@@ -104,20 +104,8 @@ def test_a_sync_that_fails_acknowledges_nothing(tmp_path: Path, monkeypatch: pyt
     assert triggers(tmp_path) == [1, 2, 3] and verify(tmp_path) == []
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 512 kB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", folder], check=False).returncode:
-        pytest.skip("only root may mount a small file system")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", folder], check=True)
-
-
-def test_a_full_disk_stops_images_then_rows_and_both_go_on(small_disk: Path) -> None:
+@on_a_small_disk("512k")
+def test_a_full_disk_stops_images_then_rows_and_both_go_on(tmp_path: Path, small_disk: Path) -> None:
     writer = BatchWriter(small_disk, {"software": "1"})
     store = EvidenceStore(small_disk / "images", 1000, 10**9, min_free_bytes=100_000)
     ballast, more = small_disk / "ballast", small_disk / "more"
@@ -155,7 +143,8 @@ def test_a_full_disk_stops_images_then_rows_and_both_go_on(small_disk: Path) -> 
     assert found.problems == [] and found.closed and found.rows == trigger
 
 
-def test_a_full_disk_does_not_stop_sealing_for_good(small_disk: Path) -> None:
+@on_a_small_disk("512k")
+def test_a_full_disk_does_not_stop_sealing_for_good(tmp_path: Path, small_disk: Path) -> None:
     writer = BatchWriter(small_disk, {"software": "1"}, rows_per_file=2)
     writer.append([record(1), record(2)])
     writer.commit()
@@ -170,7 +159,8 @@ def test_a_full_disk_does_not_stop_sealing_for_good(small_disk: Path) -> None:
     assert triggers(small_disk) == [1, 2, 3] and verify(small_disk) == []
 
 
-def test_images_on_a_full_disk_are_dropped_and_counted(small_disk: Path) -> None:
+@on_a_small_disk("512k")
+def test_images_on_a_full_disk_are_dropped_and_counted(tmp_path: Path, small_disk: Path) -> None:
     store = EvidenceStore(small_disk / "images", 1000, 10**9, min_free_bytes=0)
     noise = np.random.default_rng(1).integers(0, 256, (150, 150), dtype=np.uint8)
     kept = [store.keep("S1", trigger, noise) for trigger in range(40)]

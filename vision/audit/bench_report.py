@@ -21,13 +21,12 @@ def make_report(found: Bench) -> Document:
         times = (f"{ms['p50']:.2f}", f"{ms['p99']:.2f}", f"{ms['p999']:.2f}", f"{values['frames_per_s_per_core']:.0f}")
         rows.append((tally.name, *cells, *times))
     columns = ("reader", "read", "misreads", "repeats alike", "ms p50", "ms p99", "ms p99.9", "frames/s per core")
-    efficiency = f"Of an audit's CPU on all workers {found.efficiency:.1%} is load and inspect."
     blocks: list[Block] = [
         Table(columns, tuple(rows), right=tuple(range(1, 8)), caption="CPU time of one core"),
         Figure(_times(found), "Distribution of CPU time per frame of each reader"),
         Heading("Where the time goes", 2),
         Beside((Figure(_stages(found), "Mean CPU time by stage"), Figure(_scaling(found), "Frames per second by workers"))),
-        Paragraph(f"Floor: every pixel of a frame read once. {efficiency}", Tone.MUTED),
+        Paragraph(f"Floor: every pixel of a frame read once. An audit on all workers: {found.overhead_words}.", Tone.MUTED),
     ]
     return Document(
         "Bench", blocks, subtitle=f"{found.source}: {found.tallies[0].frames} frames", footer=f"packline-vision {VERSION}"

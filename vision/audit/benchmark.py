@@ -115,9 +115,15 @@ class Bench:
         found += ["", "our stages, mean ms: " + ", ".join(f"{name} {value:.2f}" for name, value in self.stages.items())]
         rates = ", ".join(f"{count}: {rate:.0f}" for count, rate in self.scaling.items())
         found.append(f"audit, frames/s by workers: {rates or 'not measured'}")
-        share = f"{self.efficiency:.1%} of its CPU is load and inspect, {self.overhead_ms:.2f} ms a frame are not"
-        found.append(f"audit on all workers: {share}")
+        found.append(f"audit on all workers: {self.overhead_words}")
         return found
+
+    @property
+    def overhead_words(self) -> str:
+        """How much of an audit's CPU is not load and inspect; below nothing is a measurement's noise."""
+        if self.overhead_ms <= 0:
+            return "its CPU is load and inspect, nothing else can be measured"
+        return f"{self.efficiency:.1%} of its CPU is load and inspect, {self.overhead_ms:.2f} ms a frame are not"
 
 
 def peer(name: str) -> Reader:
