@@ -62,6 +62,13 @@ def full(text: str) -> Document:
     )
 
 
+def test_a_column_as_wide_as_its_words_breaks_none_of_them() -> None:
+    """A browser would give all room to the column with a share, and break the others' words anywhere."""
+    rows = (("axial nonuniformity", "steady", "1.5"), ("modulation", "falls", "x" * 200))
+    page = to_html(Document("t", [Table(("measure", "course", "note"), rows, shares=(0, 1, 0))]))
+    assert [page.count(f'whole">{text}') for text in ("axial nonuniformity", "modulation", "steady", "x" * 200)] == [1, 1, 0, 0]
+
+
 def test_hostile_text_stays_text() -> None:
     page = to_html(full(HOSTILE))
     assert "<script" not in page

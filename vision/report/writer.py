@@ -17,6 +17,7 @@ from vision.report.document import Beside, Cell, Document, Table
 
 _HERE = Path(__file__).parent
 ENDINGS = (".html", ".pdf")
+_WHOLE_LENGTH = 32  # characters of a cell that is not broken into lines
 
 
 class ReportError(ValueError):
@@ -79,9 +80,16 @@ def _plain(block: Any) -> dict[str, Any]:
         fields[field.name] = _value(getattr(block, field.name))
     if isinstance(block, Table):
         fields["rows"] = [[_plain(cell if isinstance(cell, Cell) else Cell(cell)) for cell in row] for row in block.rows]
+        fields["whole"] = [_stays_whole(block, column) for column in range(len(block.columns))]
     if isinstance(block, Beside) and not block.shares:
         fields["shares"] = [1.0] * len(block.blocks)
     return fields
+
+
+def _stays_whole(table: Table, column: int) -> bool:
+    """Whether a column's cells are not broken into lines: as wide as its words, and these short. A page would break words else."""
+    texts = (cell.text if isinstance(cell, Cell) else cell for cell in (row[column] for row in table.rows))
+    return bool(table.shares) and not table.shares[column] and max(map(len, texts), default=0) <= _WHOLE_LENGTH
 
 
 def _value(value: Any) -> Any:
