@@ -1,7 +1,7 @@
 """Everything that is said between the processes: one small record per sentence, grouped by who says it to whom.
 
-A slot belongs to whoever was last given it by message. Keys are (station index, trigger). Named tuples, for they are pickled in
-half of a dataclass's time.
+A slot belongs to whoever was last given it by message. Keys are (station index, trigger). Named tuples, for a
+channel sends their plain values with a code (process.py).
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class OutputState(NamedTuple):
 
 
 Row = tuple[Any, ...]
-"""A Record's fields in their order: pickled in a fraction of a Record's time."""
+"""A Record's fields in their order: sent in a fraction of a Record's time."""
 
 row_of: Callable[[Record], Row] = attrgetter(*(field.name for field in fields(Record)))
 

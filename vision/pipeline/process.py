@@ -1,8 +1,8 @@
 """Processes and the channels between them.
 
-A channel is a socket pair with pickled messages behind a length; the line's end never blocks on a send (what does not
-fit waits in an outbox of known size), the child's end may. One channel per process: with a shared queue, one process killed
-while it holds the queue's lock hangs all others. Death is seen as end of file on the channel, within about a
+A channel is a socket pair with marshalled messages behind a length (pickled where one holds no plain value); neither end
+blocks on a send: what does not fit waits in an outbox of known size. One channel per process: with a shared queue, one process
+killed while it holds the queue's lock hangs all others. Death is seen as end of file on the channel, within about a
 millisecond; a child that sees it leaves.
 """
 
