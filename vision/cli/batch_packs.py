@@ -43,7 +43,7 @@ def _add_change(what: str, does: str, example: str) -> None:
         with opened_batch(folder, may_run=True) as (batch, pool):
             done = change(batch, pool, what, chosen, name_of(who), why)
         for operation in done:
-            say(as_json, operation, f"{len(operation['serials'])} serials: {operation['from']} -> {operation['to']}")
+            say(as_json, operation, f"serials from {operation['from']} to {operation['to']}: {len(operation['serials'])}")
         return 0
 
 
@@ -68,7 +68,7 @@ def remove(
 
     with opened_batch(folder, may_run=True) as (batch, pool):
         entry = take(batch, pool, station, triggers, name_of(who), why)
-    say(as_json, entry, f"{len(triggers)} packs of {station} removed by hand")
+    say(as_json, entry, f"packs of {station} removed by hand: {len(triggers)}")
     return 0
 
 
@@ -133,7 +133,7 @@ def block(
             batch = ordered_batch(folder)
             with batch.pool() as pool:
                 count = put(batch, pool, chosen, known, name_of(who), why)
-            say(as_json, {"blocked": count}, f"{count} serials blocked")
+            say(as_json, {"blocked": count}, f"serials blocked: {count}")
             return 0
     raise ResultsError(f"--kind {kind!a}: expected {', '.join(BLOCK_KINDS)}")
 
@@ -153,7 +153,7 @@ def unblock(
     batch = ordered_batch(folder)
     with batch.pool() as pool:
         count = take(batch, pool, chosen, name_of(who), why)
-    say(as_json, {"unblocked": count}, f"{count} serials unblocked")
+    say(as_json, {"unblocked": count}, f"serials unblocked: {count}")
     return 0
 
 

@@ -70,6 +70,7 @@ class LiveStatus:
 def plain(inspectors: int, status: Status) -> str:
     """The status in one line, for a log or a pipe; what is as it should be is not said."""
     counts, p99 = status.counts, status.latency_ms["p99"]
+    few = status.inspectors_ready < inspectors and status.state != "STOPPING"  # then they leave
     words = [
         f"{status.seconds:6.1f} s",
         f"{status.state:<8}",
@@ -78,7 +79,7 @@ def plain(inspectors: int, status: Status) -> str:
         f"rejected {counts.rejected}",
         f"too late {counts.late}",
         f"99 % decided within {p99:.0f} ms" if p99 is not None else "",
-        f"{status.inspectors_ready} of {inspectors} inspectors" if status.inspectors_ready < inspectors else "",
+        f"{status.inspectors_ready} of {inspectors} inspectors" if few else "",
         f"images not kept {status.images_dropped}" if status.images_dropped else "",
         printable(status.trouble),
         *(f"print drifts: {printable(words)}" for words in status.print_warnings),
