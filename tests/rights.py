@@ -65,14 +65,14 @@ def on_a_small_disk(size: str) -> Callable[[Callable[[Path, Path], None]], Calla
     in a run of pytest that sees nobody else's disks and is seen by nobody."""
 
     def with_disk(test: Callable[[Path, Path], None]) -> Callable[[Path], None]:
-        name = f"{test.__module__.replace('.', '/')}.py::{test.__name__}"
+        name = f"{Path(test.__code__.co_filename).relative_to(ROOT)}::{test.__name__}"
 
         def run(tmp_path: Path) -> None:
             if os.geteuid() == 0:
                 with small_disk(tmp_path / "disk", size) as disk:
                     test(tmp_path, disk)
             else:
-                _run_in_name_space(name)
+                _run_in_name_space(name, tmp_path / "own")
 
         run.__name__, run.__doc__, run.__module__ = test.__name__, test.__doc__, test.__module__
         return run
@@ -80,9 +80,9 @@ def on_a_small_disk(size: str) -> Callable[[Callable[[Path, Path], None]], Calla
     return with_disk
 
 
-def _run_in_name_space(name: str) -> None:
+def _run_in_name_space(name: str, folder: Path) -> None:
     if subprocess.run([*_OWN_DISKS, "true"], capture_output=True, check=False).returncode:
         pytest.skip("neither root nor a name space of one's own: no small disk")
-    command = [*_OWN_DISKS, sys.executable, "-m", "pytest", "-rs", name]
+    command = [*_OWN_DISKS, sys.executable, "-m", "pytest", f"--basetemp={folder}", "-rs", name]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0 and "1 passed" in done.stdout, done.stdout + done.stderr
