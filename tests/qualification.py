@@ -6,14 +6,16 @@ every test of it ran and passed; skipped or missing tests leave it open, and the
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import platform
 import subprocess
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from xml.etree import ElementTree
@@ -72,7 +74,8 @@ def read_outcomes(path: Path) -> tuple[list[Outcome], str]:
             elif child.tag == "skipped":
                 outcome, words = "skipped", child.get("message", "")
         found.append(Outcome(f"{file}::{case.get('name')}", outcome, " ".join(words.split())[:160]))
-    return found, suite.get("timestamp", "").partition(".")[0].replace("T", " ")
+    began = suite.get("timestamp", "")
+    return found, datetime.fromisoformat(began).isoformat(" ", "seconds") if began else ""
 
 
 def tests_of(requirement: Requirement, outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -98,8 +101,7 @@ _TONES = {"holds": Tone.GOOD, "fails": Tone.BAD, "open": Tone.WARN}
 
 def make_document(requirements: Sequence[Requirement], outcomes: Sequence[Outcome], when: str) -> Document:
     states = {one.id: state_of(one, outcomes) for one in requirements}
-    counts = Counter(states.values())
-    blocks: list[Block] = [_verdict(counts, len(requirements)), Heading("Installation (IQ)"), Facts(tuple(installed(when)))]
+    blocks: list[Block] = [_verdict(states), Heading("Installation (IQ)"), Facts(tuple(installed(when)))]
     blocks += [Heading("Libraries", 2), Table(("library", "version"), tuple(libraries()))]
     blocks += [PageBreak(), Heading("Operation (OQ): requirements and the tests that show them")]
     rows = []
@@ -121,11 +123,14 @@ def make_document(requirements: Sequence[Requirement], outcomes: Sequence[Outcom
 _SIGNERS = ("executed by", "reviewed by", "approved by")
 
 
-def _verdict(counts: Counter[str], total: int) -> Callout:
-    if counts["holds"] == total:
-        return Callout(f"All {total} requirements hold", (), Tone.GOOD)
-    words = ", ".join(f"{counts[state]} {state}" for state in ("holds", "fails", "open") if counts[state])
-    return Callout(f"Not all requirements hold: {words}", (), Tone.BAD if counts["fails"] else Tone.WARN)
+def _verdict(states: Mapping[str, str]) -> Callout:
+    """states: by id of the requirement."""
+    if all(state == "holds" for state in states.values()):
+        return Callout(f"All {len(states)} requirements hold", (), Tone.GOOD)
+    named = {state: [name for name, found in states.items() if found == state] for state in ("fails", "open")}
+    lines = tuple(f"{state}: {', '.join(names)}" for state, names in named.items() if names)
+    holding = len(states) - sum(map(len, named.values()))
+    return Callout(f"Not all requirements hold: {holding} of {len(states)} do", lines, Tone.BAD if named["fails"] else Tone.WARN)
 
 
 def _tests(requirement: Requirement, outcomes: Sequence[Outcome]) -> Block:
@@ -142,22 +147,40 @@ def _tests(requirement: Requirement, outcomes: Sequence[Outcome]) -> Block:
         table.append((Cell(node.replace("tests/", "", 1), code=True), Cell(shown, tone), words))
     if not table:
         return Paragraph("None of its tests was run.", Tone.WARN)
-    told = any(row[2] for row in table)
-    return Table(("test", "result", "words"), tuple(table), shares=(3, 0, 2) if told else (1, 0, 0))
+    if not any(row[2] for row in table):
+        return Table(("test", "result"), tuple(row[:2] for row in table), shares=(1, 0))
+    return Table(("test", "result", "words"), tuple(table), shares=(3, 0, 2))
 
 
 def installed(when: str) -> list[tuple[str, str]]:
     """What is installed here: software, Python, machine."""
     lock = hashlib.sha256((ROOT / ".requirements.lock").read_bytes()).hexdigest()
-    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
     return [
         ("software", f"packline-vision {VERSION}"),
-        ("source", git or "not a repository"),
+        ("source", _source()),
         ("locked libraries, sha256", lock),
         ("Python", platform.python_version()),
-        ("system", f"{platform.system()} {platform.release()}, {platform.machine()}"),
-        ("tests run", when or "unknown"),
+        ("system", f"{_distribution()}, {platform.system()} {platform.release()}, {platform.machine()}"),
+        ("tests run", f"{when or 'unknown'}, by {getpass.getuser()}"),
     ]
+
+
+def _source() -> str:
+    """The commit, and whether files differ from it."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
+
+    commit = git("rev-parse", "HEAD")
+    changed = ", with changed files" if commit and git("status", "--porcelain") else ""
+    return f"{commit or 'not a repository'}{changed}"
+
+
+def _distribution() -> str:
+    try:
+        return platform.freedesktop_os_release()["PRETTY_NAME"]
+    except (OSError, KeyError):
+        return "unknown distribution"
 
 
 def libraries() -> list[tuple[str, str]]:

@@ -60,5 +60,5 @@ def test_results_are_read_as_pytest_writes_them(tmp_path: Path) -> None:
     ]
     document = make_document([ONE], outcomes, when)
     page = to_html(document)
-    assert "Not all requirements hold: 1 fails" in page and "no camera" in page and "2026-11-26" in page
+    assert "Not all requirements hold: 0 of 1 do" in page and "fails: R-1" in page and "no camera" in page and "2026-11-26" in page
     assert to_pdf(document).startswith(b"%PDF-")
