@@ -53,7 +53,7 @@ bench: setup  ## figures of the README's table, kernels and line
 bench-release: setup  ## stores the kernels' results as this release's, for `make bench` to compare with
 	$(BIN)/python -m pytest bench/test_decode_kernels.py bench/test_grade_kernels.py $(BENCHMARK) --benchmark-save=release
 
-qualification: setup  ## qualification.pdf: what is installed, each requirement and the run of its tests
+qualification: setup  ## qualification.pdf: what is installed, each requirement and the run of its tests (about ten minutes)
 	-$(SUITE) --junitxml=.qualification.xml
 	$(BIN)/python -m tests.qualification .qualification.xml qualification.pdf
 
