@@ -82,5 +82,5 @@ def _scaling(found: Bench) -> str:
         axes.set_xlabel("workers")
         axes.set_ylabel("frames/s (wall)")
         axes.set_ylim(0, None)
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper left")
     return to_svg(figure)

@@ -22,7 +22,7 @@ import numpy as np
 
 from vision.audit.crew import Processes
 from vision.audit.look import picture_of
-from vision.audit.plan import Brief
+from vision.audit.plan import CHUNK_FRAMES, Brief
 from vision.audit.run import run_audit
 from vision.audit.sources import AuditError, Opened
 from vision.inspection import Workspace, inspect
@@ -114,7 +114,9 @@ class Bench:
             )
         found += ["", "our stages, mean ms: " + ", ".join(f"{name} {value:.2f}" for name, value in self.stages.items())]
         rates = ", ".join(f"{count}: {rate:.0f}" for count, rate in self.scaling.items())
-        found.append(f"audit, frames/s by workers: {rates or 'not measured'}")
+        few = self.scaling and self.tallies[0].frames < 2 * CHUNK_FRAMES * max(self.scaling)
+        doubt = f"; they say little below {2 * CHUNK_FRAMES} frames for each worker, who gets {CHUNK_FRAMES} at a time"
+        found.append(f"audit, frames/s by workers: {rates or 'not measured'}{doubt if few else ''}")
         found.append(f"audit on all workers: {self.overhead_words}")
         return found
 
