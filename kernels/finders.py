@@ -289,7 +289,7 @@ def _lines(strips: Any, mean: Any, length: Any, steepest: Any, out: Any) -> Any:
     # Neighbouring slopes part by two columns between the ends of the patch.
     slopes = 2 * int(np.ceil(steepest * length / 2)) + 1
     runs = np.empty((2, 2, strips.shape[1]), np.float32)
-    straight_runs(edges, steepest * STRIP, slopes, EDGE_PRICE, np.empty((4, strips.shape[1]), np.float32), runs)
+    straight_runs(edges, steepest * STRIP, slopes, EDGE_PRICE, runs)
     return pick_lines(strips, edges, runs, EDGE_PRICE, LINES, 0.6, out)
 
 

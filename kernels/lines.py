@@ -62,33 +62,55 @@ def consistency(strips: Any, knee: Any, out: Any) -> Any:
             out[k, x] = strips[k, x] / (abs(strips[k, x]) + f32(knee))
 
 
-@kernel(void(array(f32, 2), f64, i64, f64, array(f32, 2), array(f32, 3)))
-def straight_runs(edges: Any, steepest: Any, slopes: Any, price: Any, running: Any, out: Any) -> Any:
+TOGETHER, WIDTH = 4, 8
+"""Strips that `straight_runs` takes at once, and what it rounds their columns up to: whole vectors, none left over."""
+
+
+@kernel(void(array(f32, 2), f64, i64, f64, array(f32, 3)))
+def straight_runs(edges: Any, steepest: Any, slopes: Any, price: Any, out: Any) -> Any:
     """The best nearly vertical run of edges of one sign through each column.
 
     edges: (strips, columns) float32 from `consistency`. A line runs through column x at the middle strip with one of
     `slopes` slopes from -steepest to steepest, in columns per strip. Its score is the largest sum over consecutive strips
-    of (sign * edge - price). running: (4, columns) float32 scratch. out: (2, 2, columns) float32, for sign + and -: best score, its
-    slope. Where a run begins and ends is found by `_run` for the few lines that are picked: kept here for all, it took six times
+    of (sign * edge - price). out: (2, 2, columns) float32, for sign + and -: best score, its slope.
+    Where a run begins and ends is found by `_run` for the few lines that are picked: kept here for all, it took six times
     the time (1.2 ms instead of 0.2 ms for a patch of 288x288).
     """
     strips, columns = edges.shape
-    out[:] = 0
     middle = 0.5 * (strips - 1)
     zero, cost = f32(0), f32(price)
+    # No number stands where a line has left the edges: a run that begins there begins anew, and one that ends there has ended.
+    reach = int(np.ceil(steepest * middle)) + 1
+    width = (columns + WIDTH - 1) // WIDTH * WIDTH
+    wide = np.full(((strips + TOGETHER - 1) // TOGETHER * TOGETHER, width + 2 * reach), np.nan, np.float32)
+    for k in range(strips):
+        for x in range(columns):
+            wide[k, reach + x] = edges[k, x]
+    running, shifts = np.empty((4, width), np.float32), np.full(wide.shape[0], reach, np.int64)
+    out[:] = 0
     for index in range(slopes):
         slope = f32(-steepest + 2.0 * steepest * index / max(1, slopes - 1))
-        running[:] = 0
         for k in range(strips):
-            shift = round(slope * (k - middle))
-            # Both signs at once, unsigned places and no branches, so that the compiler takes eight columns at a time.
-            for column in range(max(0, -shift), min(columns, columns - shift)):
-                x, edge = np.uint64(column), edges[k, np.uint64(column + shift)]
+            shifts[k] = reach + round(slope * (k - middle))
+        running[:] = 0
+        for k in range(0, wide.shape[0], TOGETHER):
+            first, second, third, fourth = shifts[k], shifts[k + 1], shifts[k + 2], shifts[k + 3]
+            # Both signs and four strips at once, unsigned places and no branches, so that the compiler takes eight columns at a
+            # time and keeps the runs in registers: 4 us a patch of 96x96 instead of 10.
+            for column in range(width):
+                x = np.uint64(column)
                 up, down = running[0, x], running[1, x]
-                up, down = (up if up > zero else zero) + edge - cost, (down if down > zero else zero) - edge - cost
-                running[0, x], running[1, x] = up, down
-                running[2, x] = up if up > running[2, x] else running[2, x]
-                running[3, x] = down if down > running[3, x] else running[3, x]
+                best_up, best_down = running[2, x], running[3, x]
+                for edge in (
+                    wide[k, np.uint64(column + first)],
+                    wide[k + 1, np.uint64(column + second)],
+                    wide[k + 2, np.uint64(column + third)],
+                    wide[k + 3, np.uint64(column + fourth)],
+                ):
+                    up, down = (up if up > zero else zero) + edge - cost, (down if down > zero else zero) - edge - cost
+                    best_up = up if up > best_up else best_up
+                    best_down = down if down > best_down else best_down
+                running[0, x], running[1, x], running[2, x], running[3, x] = up, down, best_up, best_down
         for sign in range(2):
             for column in range(columns):
                 x = np.uint64(column)
