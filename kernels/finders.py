@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numba import void
 
-from kernels._jit import array, boolean, f32, f64, helper, i32, i64, kernel, pixels, tuple_of
+from kernels._jit import array, boolean, f32, f64, helper, i32, i64, kernel, pixels, tuple_of, two_greys
 from kernels.lines import STRIP, consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges, strip_edges_down
 from kernels.patterns import square_to_quad
-from kernels.sampling import turn_upright
+from kernels.sampling import mean_of_two, turn_upright
 
 LINES = 16
 """Lines kept per direction of a patch."""
@@ -67,12 +67,12 @@ def side_waves(picture: Any, outline: Any, first_side: Any, counts: Any, wanted:
     height, width = picture.shape
     flat = picture.ravel()
     h, quad = np.empty(8), np.empty((4, 2))
-    greys, near = np.empty(SAMPLES[-1], np.int32), np.empty((4, SAMPLES[-1]), np.int32)
+    greys, near = np.empty(SAMPLES[-1], np.int32), np.empty((2, SAMPLES[-1]), np.int32)
     at, fx, fy = np.empty(SAMPLES[-1], np.int32), np.empty(SAMPLES[-1], np.int32), np.empty(SAMPLES[-1], np.int32)
     odd, even = np.empty((SAMPLES[-1] // (2 * LANES), LANES), np.float32), np.empty((SAMPLES[-1] // (2 * LANES), LANES), np.float32)
     sums = np.empty((2, LANES), np.float32)
     most_x, most_y, zero = f32(width - 1.001), f32(height - 1.001), f32(0)
-    one, wide, width_32 = np.uint64(1), np.uint64(width), i32(width)
+    wide, width_32 = np.uint64(width), i32(width)
     for side in (first_side, first_side + 2):
         for k in range(counts.size):
             out[side, k, 0] = -2.0
@@ -105,7 +105,7 @@ def side_waves(picture: Any, outline: Any, first_side: Any, counts: Any, wanted:
             x0, y0, w0 = f32(h[1] * depth + h[2]), f32(h[4] * depth + h[5]), f32(h[7] * depth + 1.0)
             x1, y1, w1 = f32(h[0]), f32(h[3]), f32(h[6])
             step = f32(1.0 / samples)
-            # Places, then the four greys about each, then what lies between: the first and the last loop take eight places at a
+            # Places, then the greys about each, then what lies between: the first and the last loop take eight places at a
             # time (45 us an outline as one loop, 8 as three). This stands here and not in a helper, which would count references
             # to the arrays.
             for place in range(i32(samples)):
@@ -120,16 +120,14 @@ def side_waves(picture: Any, outline: Any, first_side: Any, counts: Any, wanted:
                 at[at_place] = i32(i32(at_y >> i32(12)) * width_32 + i32(at_x >> i32(12)))
                 fx[at_place], fy[at_place] = i32(at_x & i32(4095)), i32(at_y & i32(4095))
             for i in range(samples):
-                above_at = np.uint64(at[i])
-                below_at = above_at + wide
-                near[0, i], near[1, i] = flat[above_at], flat[above_at + one]
-                near[2, i], near[3, i] = flat[below_at], flat[below_at + one]
+                here, place = np.uint64(i), np.uint64(at[np.uint64(i)])
+                near[0, here], near[1, here] = two_greys(flat, place), two_greys(flat, place + wide)
             total = square = np.int64(0)
             for i in range(samples):
-                above = (near[0, i] << 12) + fx[i] * (near[1, i] - near[0, i])
-                below = (near[2, i] << 12) + fx[i] * (near[3, i] - near[2, i])
-                grey = (above + ((fy[i] * ((below - above) >> 4)) >> 8)) >> 2
-                greys[i] = grey
+                here = np.uint64(i)
+                above, below = mean_of_two(near[0, here], fx[here], 12), mean_of_two(near[1, here], fx[here], 12)
+                grey = i32(i32(above + i32(i32(fy[here] * i32(i32(below - above) >> 4)) >> 8)) >> 2)
+                greys[here] = grey
                 total += grey
                 square += np.int64(grey) * np.int64(grey)
             mean = total / (1024.0 * samples)
@@ -203,6 +201,9 @@ def partners(outline: Any, light: Any, counts: Any, shapes: Any, waves: Any, lea
         for place in range(2):
             # Sides 0 and 2 run along u, the dark module first, or along v, the light one first.
             sign = light if place == 0 else -light
+            # Most fail here: _dashes needs twice the part in phase at least.
+            if 2.0 * max(sign * waves[0, k, 0], sign * waves[2, k, 0]) < least_dashed:
+                continue
             if max(_dashes(waves, 0, k, sign), _dashes(waves, 2, k, sign)) < least_dashed:
                 continue
             for n in range(shapes.shape[0]):

@@ -68,10 +68,10 @@ def _inner_part(x: Any, y: Any, right_x: Any, right_y: Any, columns: Any, width:
 
 
 @helper
-def _mean_of_two(pair: Any, share: Any) -> Any:
-    """256 times the mean of `two_greys`, the second one counting share / 256."""
+def mean_of_two(pair: Any, share: Any, bits: Any) -> Any:
+    """The mean of `two_greys`, the second one counting share / 2**bits, in units of 1 / 2**bits; all in 32 bits."""
     first = i32(pair & 255)
-    return i32(i32(first << 8) + i32(share * i32(i32(pair >> 8) - first)))
+    return i32(i32(first << bits) + i32(share * i32(i32(pair >> 8) - first)))
 
 
 @kernel(void(pixels, f64, f64, f64, f64, f64, f64, array(f32, 2)))
@@ -114,7 +114,7 @@ def turn_upright(picture: Any, x0: Any, y0: Any, right_x: Any, right_y: Any, dow
                 above[place], below[place] = two_greys(flat, here), two_greys(flat, here + row_on)
             for i in range(count * columns):
                 place = np.uint64(i)
-                upper, lower = _mean_of_two(above[place], fx[place]), _mean_of_two(below[place], fx[place])
+                upper, lower = mean_of_two(above[place], fx[place], 8), mean_of_two(below[place], fx[place], 8)
                 grey = i32(i32(upper << 8) + i32(fy[place] * i32(lower - upper)))
                 between[np.uint64(top * columns + i)] = f32(grey) * f32(1.0 / 65536.0)
         for j in range(count):
