@@ -111,7 +111,7 @@ def tuple_of(*kinds: Any) -> Any:
     return types.Tuple(kinds) if len(set(kinds)) > 1 else types.UniTuple(kinds[0], len(kinds))
 
 
-@intrinsic
+@intrinsic  # type: ignore[untyped-decorator]
 def two_greys(typing_context: Any, flat: Any, place: Any) -> Any:
     """The bytes at a place and at the next one of a flat array of uint8, the first as the lower byte of an int32.
 

@@ -57,12 +57,12 @@ def side_waves(picture: Any, outline: Any, first_side: Any, counts: Any, wanted:
     """How two opposite sides of an outline go along with the dashes of so many modules, just inside of them.
 
     picture: (h, w) uint8, at least 2x2. outline: (4, 2) float64, x and y of its corners, in order around. first_side: 0 or 1, for
-    sides 0 and 2 or 1 and 3; side s runs from corner s to the next. counts: (n,) int32, even numbers of modules, rising. wanted: (n,),
-    which of them are looked at. table: of `wave_table`.
+    sides 0 and 2 or 1 and 3; side s runs from corner s to the next. counts: (n,) int32, even numbers of modules, rising. wanted:
+    (n,), which of them are looked at. table: of `wave_table`.
     out: (4, n, 4) float64, of which the two sides are written. In phase and in quadrature: correlation, -1 to 1, of the grey
     (dark counts as 1) with sin(pi count t), t from 0 to 1 along the side, so 1 where the first module is dark and the last one
-    light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a module would be under 1.5 px and for counts not wanted.
-    The profile runs about half a module inside: at the same depth for all counts whose pitch lies within a factor of two.
+    light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a module would be under 1.5 px and for counts not
+    wanted. The profile runs about half a module inside: at the same depth for all counts whose pitch lies within a factor of two.
     """
     height, width = picture.shape
     flat = picture.ravel()
@@ -120,8 +120,8 @@ def side_waves(picture: Any, outline: Any, first_side: Any, counts: Any, wanted:
                 at[at_place] = i32(i32(at_y >> i32(12)) * width_32 + i32(at_x >> i32(12)))
                 fx[at_place], fy[at_place] = i32(at_x & i32(4095)), i32(at_y & i32(4095))
             for i in range(samples):
-                here, place = np.uint64(i), np.uint64(at[np.uint64(i)])
-                near[0, here], near[1, here] = two_greys(flat, place), two_greys(flat, place + wide)
+                here, above_at = np.uint64(i), np.uint64(at[np.uint64(i)])
+                near[0, here], near[1, here] = two_greys(flat, above_at), two_greys(flat, above_at + wide)
             total = square = np.int64(0)
             for i in range(samples):
                 here = np.uint64(i)

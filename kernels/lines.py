@@ -84,8 +84,8 @@ def straight_runs(edges: Any, steepest: Any, slopes: Any, price: Any, out: Any) 
     width = (columns + WIDTH - 1) // WIDTH * WIDTH
     wide = np.full(((strips + TOGETHER - 1) // TOGETHER * TOGETHER, width + 2 * reach), np.nan, np.float32)
     for k in range(strips):
-        for x in range(columns):
-            wide[k, reach + x] = edges[k, x]
+        for column in range(columns):
+            wide[k, reach + column] = edges[k, column]
     running, shifts = np.empty((4, width), np.float32), np.full(wide.shape[0], reach, np.int64)
     out[:] = 0
     for index in range(slopes):
