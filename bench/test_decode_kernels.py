@@ -11,7 +11,7 @@ from kernels.alike import find_alike
 from kernels.block_map import block_gradients, find_regions, fourth_harmonic, list_blocks, nth_smallest, smooth_blocks
 from kernels.components import cut_blocks, rank_parts
 from kernels.edges import grid_edges, projective_fit
-from kernels.finders import find_finders, rank_turns, side_waves
+from kernels.finders import find_finders, partners, rank_turns, side_waves
 from kernels.lines import consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges, strip_edges_down
 from kernels.patterns import comb_scores, match_clocks
 from kernels.reduce import halve
@@ -40,7 +40,7 @@ strip_edges(PATCH, STRIPS)
 EDGES = np.empty_like(STRIPS)
 consistency(STRIPS, 3.0, EDGES)
 RUNS = np.empty((2, 2, 288), np.float32)
-straight_runs(EDGES, 0.72, 27, 0.42, np.empty((4, 288), np.float32), RUNS)
+straight_runs(EDGES, 0.72, 27, 0.42, RUNS)
 LINES = np.empty((10, 7))
 LINE_COUNT = pick_lines(STRIPS, EDGES, RUNS.copy(), 0.42, 10, 0.6, LINES)
 QUAD = CORNERS[[0, 3, 2, 1]]
@@ -53,12 +53,16 @@ WORDS[::8] = 9
 
 SHAPES = shapes_of(None)
 CORNERS = np.ascontiguousarray(CORNERS)
-WAVES = np.empty((4, SHAPES.counts.size, 4))
-side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, 0.0, WAVES)
+WAVES, EVERY, PARTNERS = (
+    np.empty((4, SHAPES.counts.size, 4)),
+    np.ones(SHAPES.counts.size, np.bool_),
+    np.empty(SHAPES.counts.size, np.bool_),
+)
+for side in (0, 1):
+    side_waves(FRAME, CORNERS, side, SHAPES.counts, EVERY, SHAPES.table, WAVES)
 FINDERS, SOLID_PAIRS = np.empty((5, 12)), np.empty((6, 7))
 PLACE = np.array((496.0, 368.0, 1.0, 0.1, 1.0))
 
-STRAIGHT_RUNS_RUNNING = np.empty((4, 288), np.float32)
 PICK_LINES_OUT = np.empty((10, 7))
 PAIR_LINES_OUT = np.empty((400, 8))
 QUAD_LINES_OUT = np.empty((12, 10))
@@ -90,7 +94,8 @@ ROWS: dict[str, Any] = {
     "turn_upright": lambda: turn_upright(FRAME, 496.0, 368.0, 1.0, 0.1, -0.1, 1.0, PATCH),
     "strip_edges": lambda: strip_edges(PATCH, STRIPS),
     "strip_edges_down": lambda: strip_edges_down(PATCH, STRIPS),
-    "side_waves": lambda: side_waves(FRAME, CORNERS, SHAPES.counts, SHAPES.table, 0.0, WAVES),
+    "side_waves": lambda: side_waves(FRAME, CORNERS, 0, SHAPES.counts, EVERY, SHAPES.table, WAVES),
+    "partners": lambda: partners(CORNERS, 1.0, SHAPES.counts, SHAPES.places, WAVES, 0.25, PARTNERS),
     "rank_turns": lambda: rank_turns(CORNERS, 1.0, SHAPES.counts, SHAPES.places, WAVES, 0.25, 0.1, 0, FINDERS),
     "find_finders": lambda: find_finders(
         FRAME,
@@ -112,7 +117,7 @@ ROWS: dict[str, Any] = {
         SOLID_PAIRS,
     ),
     "consistency": lambda: consistency(STRIPS, 3.0, EDGES),
-    "straight_runs": lambda: straight_runs(EDGES, 0.72, 27, 0.42, STRAIGHT_RUNS_RUNNING, RUNS),
+    "straight_runs": lambda: straight_runs(EDGES, 0.72, 27, 0.42, RUNS),
     "pick_lines": lambda: pick_lines(STRIPS, EDGES, RUNS.copy(), 0.42, 10, 0.6, PICK_LINES_OUT),
     "pair_lines": lambda: pair_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, 6.0, PAIR_LINES_OUT),
     "quad_lines": lambda: quad_lines(LINES, LINE_COUNT, LINES, LINE_COUNT, 14.0, 0.0, 0.0, 0.0, QUAD_LINES_OUT),

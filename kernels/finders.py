@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numba import void
 
-from kernels._jit import array, f32, f64, helper, i32, i64, kernel, pixels, tuple_of
+from kernels._jit import array, boolean, f32, f64, helper, i32, i64, kernel, pixels, tuple_of, two_greys
 from kernels.lines import STRIP, consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges, strip_edges_down
 from kernels.patterns import square_to_quad
-from kernels.sampling import turn_upright
+from kernels.sampling import mean_of_two, turn_upright
 
 LINES = 16
 """Lines kept per direction of a patch."""
@@ -37,14 +37,14 @@ LANES = 24
 
 
 def wave_table(counts: Any) -> Any:
-    """The dashes that `side_waves` correlates with: (sum(SAMPLES) / 2 / LANES, n, 2, LANES) float32, sin and cos of pi count t.
+    """The dashes that `side_waves` correlates with: (n, sum(SAMPLES) / 2 / LANES, 2, LANES) float32, sin and cos of pi count t.
 
     counts: (n,) numbers of modules. t in the middle of each sample of the first half of a side, for each number of samples.
     """
     places = np.concatenate([(np.arange(samples // 2) + 0.5) / samples for samples in SAMPLES])
     turns = np.pi * places[:, None] * np.asarray(counts, np.float64)
     waves = np.stack((np.sin(turns), np.cos(turns))).astype(np.float32)
-    return np.ascontiguousarray(waves.reshape(2, -1, LANES, turns.shape[1]).transpose(1, 3, 0, 2))
+    return np.ascontiguousarray(waves.reshape(2, -1, LANES, turns.shape[1]).transpose(3, 1, 0, 2))
 
 
 @helper
@@ -52,35 +52,31 @@ def _apart(quad: Any, a: Any, b: Any) -> Any:
     return hypot(quad[a, 0] - quad[b, 0], quad[a, 1] - quad[b, 1])
 
 
-@kernel(void(pixels, array(f64, 2), array(i32, 1), array(f32, 4), f64, array(f64, 3)))
-def side_waves(picture: Any, outline: Any, counts: Any, table: Any, least: Any, out: Any) -> Any:
-    """How each side of an outline goes along with the dashes of so many modules, just inside of it.
+@kernel(void(pixels, array(f64, 2), i64, array(i32, 1), array(boolean, 1), array(f32, 4), array(f64, 3)))
+def side_waves(picture: Any, outline: Any, first_side: Any, counts: Any, wanted: Any, table: Any, out: Any) -> Any:
+    """How two opposite sides of an outline go along with the dashes of so many modules, just inside of them.
 
-    picture: (h, w) uint8, at least 2x2. outline: (4, 2) float64, x and y of its corners, in order around. counts: (n,) int32, even
-    numbers of modules, rising. table: of `wave_table`. least: correlation that a dashed side must reach: where no side of one pair
-    of opposite ones does, there is no finder, and the other pair is not looked at (0 = it is).
-    out: (4, n, 4) float64; side s runs from corner s to the next. In phase and in quadrature: correlation, -1 to 1, of the grey
+    picture: (h, w) uint8, at least 2x2. outline: (4, 2) float64, x and y of its corners, in order around. first_side: 0 or 1, for
+    sides 0 and 2 or 1 and 3; side s runs from corner s to the next. counts: (n,) int32, even numbers of modules, rising. wanted:
+    (n,), which of them are looked at. table: of `wave_table`.
+    out: (4, n, 4) float64, of which the two sides are written. In phase and in quadrature: correlation, -1 to 1, of the grey
     (dark counts as 1) with sin(pi count t), t from 0 to 1 along the side, so 1 where the first module is dark and the last one
-    light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a module would be under 1.5 px. The profile runs about
-    half a module inside: at the same depth for all counts whose pitch lies within a factor of two.
+    light; then the mean grey and its standard deviation. -2, 0, 0, 0 where a module would be under 1.5 px and for counts not
+    wanted. The profile runs about half a module inside: at the same depth for all counts whose pitch lies within a factor of two.
     """
     height, width = picture.shape
     flat = picture.ravel()
     h, quad = np.empty(8), np.empty((4, 2))
-    greys, near = np.empty(SAMPLES[-1], np.int32), np.empty((4, SAMPLES[-1]), np.int32)
+    greys, near = np.empty(SAMPLES[-1], np.int32), np.empty((2, SAMPLES[-1]), np.int32)
     at, fx, fy = np.empty(SAMPLES[-1], np.int32), np.empty(SAMPLES[-1], np.int32), np.empty(SAMPLES[-1], np.int32)
     odd, even = np.empty((SAMPLES[-1] // (2 * LANES), LANES), np.float32), np.empty((SAMPLES[-1] // (2 * LANES), LANES), np.float32)
     sums = np.empty((2, LANES), np.float32)
     most_x, most_y, zero = f32(width - 1.001), f32(height - 1.001), f32(0)
-    one, wide, width_32 = np.uint64(1), np.uint64(width), i32(width)
-    dashed = False
-    for side in (0, 2, 1, 3):
-        if side == 1 and not dashed and least > 0.0:
-            for other in (1, 3):
-                for k in range(counts.size):
-                    out[other, k, 0] = -2.0
-                    out[other, k, 1] = out[other, k, 2] = out[other, k, 3] = 0.0
-            return
+    wide, width_32 = np.uint64(width), i32(width)
+    for side in (first_side, first_side + 2):
+        for k in range(counts.size):
+            out[side, k, 0] = -2.0
+            out[side, k, 1] = out[side, k, 2] = out[side, k, 3] = 0.0
         # u runs along the side, v into the outline.
         for corner in range(4):
             quad[corner, 0] = outline[(side + corner) % 4, 0]
@@ -91,13 +87,15 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, least: Any, 
         high = counts.size
         while high > 0 and along < PITCH_LEAST * counts[high - 1]:
             high -= 1
-            out[side, high, 0] = -2.0
-            out[side, high, 1] = out[side, high, 2] = out[side, high, 3] = 0.0
         while high > 0:
             pitch = along / counts[high - 1]
-            low = high - 1
+            low, used = high - 1, wanted[high - 1]
             while low > 0 and along < 2.0 * pitch * counts[low - 1]:
                 low -= 1
+                used |= wanted[low]
+            if not used:
+                high = low
+                continue
             samples, first = SAMPLES[0], 0
             for more in SAMPLES[1:]:
                 if samples < 3 * counts[high - 1]:
@@ -107,7 +105,7 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, least: Any, 
             x0, y0, w0 = f32(h[1] * depth + h[2]), f32(h[4] * depth + h[5]), f32(h[7] * depth + 1.0)
             x1, y1, w1 = f32(h[0]), f32(h[3]), f32(h[6])
             step = f32(1.0 / samples)
-            # Places, then the four greys about each, then what lies between: the first and the last loop take eight places at a
+            # Places, then the greys about each, then what lies between: the first and the last loop take eight places at a
             # time (45 us an outline as one loop, 8 as three). This stands here and not in a helper, which would count references
             # to the arrays.
             for place in range(i32(samples)):
@@ -122,16 +120,14 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, least: Any, 
                 at[at_place] = i32(i32(at_y >> i32(12)) * width_32 + i32(at_x >> i32(12)))
                 fx[at_place], fy[at_place] = i32(at_x & i32(4095)), i32(at_y & i32(4095))
             for i in range(samples):
-                above_at = np.uint64(at[i])
-                below_at = above_at + wide
-                near[0, i], near[1, i] = flat[above_at], flat[above_at + one]
-                near[2, i], near[3, i] = flat[below_at], flat[below_at + one]
+                here, above_at = np.uint64(i), np.uint64(at[np.uint64(i)])
+                near[0, here], near[1, here] = two_greys(flat, above_at), two_greys(flat, above_at + wide)
             total = square = np.int64(0)
             for i in range(samples):
-                above = (near[0, i] << 12) + fx[i] * (near[1, i] - near[0, i])
-                below = (near[2, i] << 12) + fx[i] * (near[3, i] - near[2, i])
-                grey = (above + ((fy[i] * ((below - above) >> 4)) >> 8)) >> 2
-                greys[i] = grey
+                here = np.uint64(i)
+                above, below = mean_of_two(near[0, here], fx[here], 12), mean_of_two(near[1, here], fx[here], 12)
+                grey = i32(i32(above + i32(i32(fy[here] * i32(i32(below - above) >> 4)) >> 8)) >> 2)
+                greys[here] = grey
                 total += grey
                 square += np.int64(grey) * np.int64(grey)
             mean = total / (1024.0 * samples)
@@ -147,27 +143,28 @@ def side_waves(picture: Any, outline: Any, counts: Any, table: Any, least: Any, 
             # Flat sides of under a grey level of deviation say nothing.
             share = sqrt(2.0) / (samples * (deviation + 1.0))
             for k in range(low, high):
+                if not wanted[k]:
+                    continue
                 # Lanes of a length known beforehand and no slices: 3 us an outline, counts side by side in slices 14.
                 sums[:] = 0
                 for block in range(blocks):
                     for lane in range(LANES):
-                        sums[0, lane] += odd[block, lane] * table[first + block, k, 0, lane]
-                        sums[1, lane] += even[block, lane] * table[first + block, k, 1, lane]
+                        sums[0, lane] += odd[block, lane] * table[k, first + block, 0, lane]
+                        sums[1, lane] += even[block, lane] * table[k, first + block, 1, lane]
                 phase = quarter = zero
                 for lane in range(LANES):
                     phase += sums[0, lane]
                     quarter += sums[1, lane]
                 out[side, k, 0], out[side, k, 1], out[side, k, 2], out[side, k, 3] = phase * share, quarter * share, mean, deviation
-                dashed |= hypot(phase * share, quarter * share) >= least
             high = low
 
 
 @helper
 def _dashes(waves: Any, side: Any, k: Any, sign: Any) -> Any:
     """Agreement of a side with its dashes: their phase may be up to 60 degrees off."""
-    if waves[side, k, 0] < -1.5:
-        return -2.0  # modules too small to be told: not so the other way round either
     in_phase = sign * waves[side, k, 0]
+    if in_phase <= 0.0 or waves[side, k, 0] < -1.5:
+        return -2.0  # modules too small to be told: not so the other way round either
     return min(hypot(waves[side, k, 0], waves[side, k, 1]), 2.0 * in_phase)
 
 
@@ -175,6 +172,46 @@ def _dashes(waves: Any, side: Any, k: Any, sign: Any) -> Any:
 def _solid(waves: Any, dashed: Any, solid: Any, k: Any, light: Any) -> Any:
     """How far a side is of the finder's colour: 1 = as far from the mean of its dashed opposite as that one's dashes are."""
     return min(light * (waves[dashed, k, 2] - waves[solid, k, 2]) / (waves[dashed, k, 3] + 1.0), 1.0)
+
+
+@helper
+def _axes(outline: Any) -> Any:
+    """Mean length of sides 0 and 2 of an outline, and that of sides 1 and 3."""
+    along = 0.5 * (_apart(outline, 1, 0) + _apart(outline, 3, 2))
+    return along, 0.5 * (_apart(outline, 2, 1) + _apart(outline, 0, 3))
+
+
+@helper
+def _stretch(wide: Any, tall: Any, across: Any, up: Any) -> Any:
+    """How far apart the pitches of both axes are: the logarithm of their ratio, without its sign."""
+    return abs(log((wide / across) / (tall / up)))
+
+
+@kernel(boolean(array(f64, 2), f64, array(i32, 1), array(i32, 2), array(f64, 3), f64, array(boolean, 1)))
+def partners(outline: Any, light: Any, counts: Any, shapes: Any, waves: Any, least_dashed: Any, out: Any) -> Any:
+    """Which numbers of modules can stand along sides 1 and 3, by the dashes of sides 0 and 2; whether there are any.
+
+    Arguments as for `rank_turns`, waves of sides 0 and 2 only. out: (counts,) bool; what is False there is in no finder that
+    `rank_turns` gives, whatever the waves of sides 1 and 3.
+    """
+    out[:] = False
+    along, across = _axes(outline)
+    found = False
+    for k in range(counts.size):
+        for place in range(2):
+            # Sides 0 and 2 run along u, the dark module first, or along v, the light one first.
+            sign = light if place == 0 else -light
+            # Most fail here: _dashes needs twice the part in phase at least.
+            if 2.0 * max(sign * waves[0, k, 0], sign * waves[2, k, 0]) < least_dashed:
+                continue
+            if max(_dashes(waves, 0, k, sign), _dashes(waves, 2, k, sign)) < least_dashed:
+                continue
+            for n in range(shapes.shape[0]):
+                other = shapes[n, 1 - place]
+                # A little more than is allowed: here the ratio may be turned upside down.
+                if shapes[n, place] == k and _stretch(along, across, counts[k], counts[other]) <= STRETCH_MOST + 1e-6:
+                    out[other] = found = True
+    return found
 
 
 @helper
@@ -220,14 +257,11 @@ def rank_turns(
     smallest score. count: how many are in `out` already. out: (most, 12) float64, best first: score, light, modules along u and v,
     then x, y of the corner of the L, the end of u, the opposite corner, the end of v. None nearly repeats a better one.
     """
-    lengths = np.empty(4)
-    for side in range(4):
-        after = (side + 1) % 4
-        lengths[side] = hypot(outline[after, 0] - outline[side, 0], outline[after, 1] - outline[side, 1])
+    along, across_them = _axes(outline)
     for turn in range(4):
         # Both dashed sides run from an end of the L to the opposite corner, one of them against the order of the corners.
         dashed_u, dashed_v, solid_u, solid_v = (4 - turn) % 4, (5 - turn) % 4, (2 - turn) % 4, (3 - turn) % 4
-        wide, tall = 0.5 * (lengths[dashed_u] + lengths[solid_u]), 0.5 * (lengths[dashed_v] + lengths[solid_v])
+        wide, tall = (along, across_them) if turn % 2 == 0 else (across_them, along)
         for n in range(shapes.shape[0]):
             u, v = shapes[n, 0], shapes[n, 1]
             # Most fail here: _dashes needs twice the part in phase at least.
@@ -237,7 +271,7 @@ def rank_turns(
             up = _dashes(waves, dashed_v, v, -light)
             if across < least_dashed or up < least_dashed:
                 continue
-            stretch = abs(log((wide / counts[u]) / (tall / counts[v])))
+            stretch = _stretch(wide, tall, counts[u], counts[v])
             if stretch > STRETCH_MOST:
                 continue
             solid = _solid(waves, dashed_u, solid_u, u, light) + _solid(waves, dashed_v, solid_v, v, light)
@@ -256,7 +290,7 @@ def _lines(strips: Any, mean: Any, length: Any, steepest: Any, out: Any) -> Any:
     # Neighbouring slopes part by two columns between the ends of the patch.
     slopes = 2 * int(np.ceil(steepest * length / 2)) + 1
     runs = np.empty((2, 2, strips.shape[1]), np.float32)
-    straight_runs(edges, steepest * STRIP, slopes, EDGE_PRICE, np.empty((4, strips.shape[1]), np.float32), runs)
+    straight_runs(edges, steepest * STRIP, slopes, EDGE_PRICE, runs)
     return pick_lines(strips, edges, runs, EDGE_PRICE, LINES, 0.6, out)
 
 
@@ -270,6 +304,26 @@ def _take_best(rows: Any, count: Any, polarity: Any) -> Any:
     if best >= 0:
         rows[best, 0] = -1e9
     return best
+
+
+@helper
+def _solid_pairs(
+    upright: Any, uprights: Any, flat: Any, flats: Any, polarity: Any, x0: Any, y0: Any, right_x: Any, right_y: Any, out: Any
+) -> Any:
+    """The best pairs of lines that can be solid sides, in the frame; how many. Arguments as in `find_finders`."""
+    pairs = np.empty((4 * LINES * LINES, 8))
+    count = pair_lines(upright, uprights, flat, flats, SHORTEST, 6.0, pairs)
+    for pair in range(out.shape[0]):
+        best = _take_best(pairs, count, polarity)
+        if best < 0:
+            return pair
+        out[pair, 0] = pairs[best, 1]
+        for point in range(3):
+            source = 2 if point == 0 else 6 if point == 1 else 4
+            i, j = pairs[best, source], pairs[best, source + 1]
+            out[pair, 1 + 2 * point] = x0 + i * right_x - j * right_y
+            out[pair, 2 + 2 * point] = y0 + i * right_y + j * right_x
+    return out.shape[0]
 
 
 @kernel(
@@ -337,31 +391,24 @@ def find_finders(
     x0, y0 = x0 * scale + 0.5 * (scale - 1.0), y0 * scale + 0.5 * (scale - 1.0)
     right_x, right_y = right_x * scale, right_y * scale
 
-    pairs = np.empty((4 * LINES * LINES, 8))
-    count = pair_lines(upright, uprights, flat, flats, SHORTEST, 6.0, pairs)
     corner_count = 0
-    while corner_count < corners.shape[0]:
-        best = _take_best(pairs, count, polarity)
-        if best < 0:
-            break
-        corners[corner_count, 0] = pairs[best, 1]
-        for point in range(3):
-            source = 2 if point == 0 else 6 if point == 1 else 4
-            i, j = pairs[best, source], pairs[best, source + 1]
-            corners[corner_count, 1 + 2 * point] = x0 + i * right_x - j * right_y
-            corners[corner_count, 2 + 2 * point] = y0 + i * right_y + j * right_x
-        corner_count += 1
-
+    if corners.shape[0] > 0:
+        corner_count = _solid_pairs(upright, uprights, flat, flats, polarity, x0, y0, right_x, right_y, corners)
     quads = np.empty((outlines, 10))
     count = quad_lines(upright, uprights, flat, flats, SHORTEST, polarity, short / pixel, long / pixel, quads)
     outline, waves = np.empty((4, 2)), np.empty((4, counts.size, 4))
+    every, wanted = np.ones(counts.size, np.bool_), np.empty(counts.size, np.bool_)
     found = 0
     for best in range(count):
         for point in range(4):
             i, j = quads[best, 2 + 2 * point], quads[best, 3 + 2 * point]
             outline[point, 0] = x0 + i * right_x - j * right_y
             outline[point, 1] = y0 + i * right_y + j * right_x
-        side_waves(picture, outline, counts, table, least_dashed, waves)
+        # Sides 1 and 3 cost as much as 0 and 2, and most outlines have no dashes there; of a symbol one or two sizes are left.
+        side_waves(picture, outline, 0, counts, every, table, waves)
+        if not partners(outline, quads[best, 1], counts, shapes, waves, least_dashed, wanted):
+            continue
+        side_waves(picture, outline, 1, counts, wanted, table, waves)
         found = rank_turns(outline, quads[best, 1], counts, shapes, waves, least_dashed, least, found, finders)
         if found and finders[0, 0] >= enough:
             break

@@ -62,33 +62,55 @@ def consistency(strips: Any, knee: Any, out: Any) -> Any:
             out[k, x] = strips[k, x] / (abs(strips[k, x]) + f32(knee))
 
 
-@kernel(void(array(f32, 2), f64, i64, f64, array(f32, 2), array(f32, 3)))
-def straight_runs(edges: Any, steepest: Any, slopes: Any, price: Any, running: Any, out: Any) -> Any:
+TOGETHER, WIDTH = 4, 8
+"""Strips that `straight_runs` takes at once, and what it rounds their columns up to: whole vectors, none left over."""
+
+
+@kernel(void(array(f32, 2), f64, i64, f64, array(f32, 3)))
+def straight_runs(edges: Any, steepest: Any, slopes: Any, price: Any, out: Any) -> Any:
     """The best nearly vertical run of edges of one sign through each column.
 
     edges: (strips, columns) float32 from `consistency`. A line runs through column x at the middle strip with one of
     `slopes` slopes from -steepest to steepest, in columns per strip. Its score is the largest sum over consecutive strips
-    of (sign * edge - price). running: (4, columns) float32 scratch. out: (2, 2, columns) float32, for sign + and -: best score, its
-    slope. Where a run begins and ends is found by `_run` for the few lines that are picked: kept here for all, it took six times
+    of (sign * edge - price). out: (2, 2, columns) float32, for sign + and -: best score, its slope.
+    Where a run begins and ends is found by `_run` for the few lines that are picked: kept here for all, it took six times
     the time (1.2 ms instead of 0.2 ms for a patch of 288x288).
     """
     strips, columns = edges.shape
-    out[:] = 0
     middle = 0.5 * (strips - 1)
     zero, cost = f32(0), f32(price)
+    # No number stands where a line has left the edges: a run that begins there begins anew, and one that ends there has ended.
+    reach = int(np.ceil(steepest * middle)) + 1
+    width = (columns + WIDTH - 1) // WIDTH * WIDTH
+    wide = np.full(((strips + TOGETHER - 1) // TOGETHER * TOGETHER, width + 2 * reach), np.nan, np.float32)
+    for k in range(strips):
+        for column in range(columns):
+            wide[k, reach + column] = edges[k, column]
+    running, shifts = np.empty((4, width), np.float32), np.full(wide.shape[0], reach, np.int64)
+    out[:] = 0
     for index in range(slopes):
         slope = f32(-steepest + 2.0 * steepest * index / max(1, slopes - 1))
-        running[:] = 0
         for k in range(strips):
-            shift = round(slope * (k - middle))
-            # Both signs at once, unsigned places and no branches, so that the compiler takes eight columns at a time.
-            for column in range(max(0, -shift), min(columns, columns - shift)):
-                x, edge = np.uint64(column), edges[k, np.uint64(column + shift)]
+            shifts[k] = reach + round(slope * (k - middle))
+        running[:] = 0
+        for k in range(0, wide.shape[0], TOGETHER):
+            first, second, third, fourth = shifts[k], shifts[k + 1], shifts[k + 2], shifts[k + 3]
+            # Both signs and four strips at once, unsigned places and no branches, so that the compiler takes eight columns at a
+            # time and keeps the runs in registers: 5 us a patch of 96x96 instead of 8.
+            for column in range(width):
+                x = np.uint64(column)
                 up, down = running[0, x], running[1, x]
-                up, down = (up if up > zero else zero) + edge - cost, (down if down > zero else zero) - edge - cost
-                running[0, x], running[1, x] = up, down
-                running[2, x] = up if up > running[2, x] else running[2, x]
-                running[3, x] = down if down > running[3, x] else running[3, x]
+                best_up, best_down = running[2, x], running[3, x]
+                for edge in (
+                    wide[k, np.uint64(column + first)],
+                    wide[k + 1, np.uint64(column + second)],
+                    wide[k + 2, np.uint64(column + third)],
+                    wide[k + 3, np.uint64(column + fourth)],
+                ):
+                    up, down = (up if up > zero else zero) + edge - cost, (down if down > zero else zero) - edge - cost
+                    best_up = up if up > best_up else best_up
+                    best_down = down if down > best_down else best_down
+                running[0, x], running[1, x], running[2, x], running[3, x] = up, down, best_up, best_down
         for sign in range(2):
             for column in range(columns):
                 x = np.uint64(column)
@@ -310,71 +332,77 @@ def quad_lines(
     out: (n, 10) float64, the n best, best first: score, +1 for dark inside and
     -1 for light, then x, y of the corners top-left, top-right, bottom-right, bottom-left. Returns how many.
     """
-    count = 0
-    corners = np.empty(8)
-    # Where each upright line crosses each level one.
-    cross = np.empty((upright_count, level_count, 2))
-    for i in range(upright_count):
+    count, last = 0, out.shape[0] - 1
+    # The level lines brighter below, then those brighter above: what belongs together stands side by side.
+    order, brighter = np.empty(level_count, np.int64), 0
+    for sign in (1.0, -1.0):
+        at = 0 if sign > 0.0 else brighter
         for k in range(level_count):
+            if level[k, 0] == sign:
+                order[at] = k
+                at += 1
+        brighter = at if sign > 0.0 else brighter
+    # Where each upright line crosses each level one, and what a level one counts at most.
+    cross_x, cross_y = np.empty((upright_count, level_count)), np.empty((upright_count, level_count))
+    counts, best_level = np.empty(level_count), 0.0
+    for n in range(level_count):
+        k = order[n]
+        counts[n] = level[k, 1]
+        best_level = max(best_level, counts[n])
+        for i in range(upright_count):
             x = (upright[i, 2] + upright[i, 3] * level[k, 2]) / (1.0 - upright[i, 3] * level[k, 3])
-            cross[i, k, 0] = x
-            cross[i, k, 1] = level[k, 2] + level[k, 3] * x
-    best_level = 0.0
-    for k in range(level_count):
-        best_level = max(best_level, level[k, 1])
+            cross_x[i, n] = x
+            cross_y[i, n] = level[k, 2] + level[k, 3] * x
     for i in range(upright_count):
+        # Of the other sign: lines of the same change from outside to inside.
+        first, end = (0, brighter) if upright[i, 0] > 0.0 else (brighter, level_count)
+        first_across, end_across = (brighter, level_count) if upright[i, 0] > 0.0 else (0, brighter)
         for j in range(upright_count):
             if upright[i, 0] != -upright[j, 0] or upright[i, 0] == polarity:
                 continue
             # A side counts at most its run's score: what cannot come among the best is not looked at.
             uprights = upright[i, 1] + upright[j, 1]
-            if count == out.shape[0] and uprights + 2.0 * best_level <= out[count - 1, 0]:
+            least = out[last, 0] if count > last else -1.0
+            if uprights + 2.0 * best_level <= least:
                 continue
-            for k in range(level_count):
-                if level[k, 0] != upright[i, 0]:
+            for k in range(first, end):
+                if cross_x[j, k] - cross_x[i, k] < shortest or uprights + counts[k] + best_level <= least:
                     continue
-                if count == out.shape[0] and uprights + level[k, 1] + best_level <= out[count - 1, 0]:
-                    continue
-                for m in range(level_count):
-                    if level[m, 0] != upright[j, 0]:
-                        continue
-                    if count == out.shape[0] and uprights + level[k, 1] + level[m, 1] <= out[count - 1, 0]:
-                        continue
-                    corners[0], corners[1] = cross[i, k, 0], cross[i, k, 1]
-                    corners[2], corners[3] = cross[j, k, 0], cross[j, k, 1]
-                    corners[4], corners[5] = cross[j, m, 0], cross[j, m, 1]
-                    corners[6], corners[7] = cross[i, m, 0], cross[i, m, 1]
-                    wide = min(corners[2] - corners[0], corners[4] - corners[6])
-                    tall = min(corners[7] - corners[1], corners[5] - corners[3])
-                    if wide < shortest or tall < shortest:
+                for m in range(first_across, end_across):
+                    # Of 16 lines each way 4000 fours come here and 250 go on: one test for all, without branches in it.
+                    tall = min(cross_y[i, m] - cross_y[i, k], cross_y[j, m] - cross_y[j, k])
+                    wide = min(cross_x[j, k] - cross_x[i, k], cross_x[j, m] - cross_x[i, m])
+                    if not ((min(wide, tall) >= shortest) & (uprights + counts[k] + counts[m] > least)):
                         continue
                     if abs(min(wide, tall) - short) > SIDES_WITHIN * short and short > 0.0:
                         continue
                     if abs(max(wide, tall) - long) > SIDES_WITHIN * long and long > 0.0:
                         continue
-                    left = _side(upright[i, 4], upright[i, 5], corners[1], corners[7])
-                    right = _side(upright[j, 4], upright[j, 5], corners[3], corners[5])
-                    top = _side(level[k, 4], level[k, 5], corners[0], corners[2])
-                    bottom = _side(level[m, 4], level[m, 5], corners[6], corners[4])
+                    left = _side(upright[i, 4], upright[i, 5], cross_y[i, k], cross_y[i, m])
+                    right = _side(upright[j, 4], upright[j, 5], cross_y[j, k], cross_y[j, m])
+                    top = _side(level[order[k], 4], level[order[k], 5], cross_x[i, k], cross_x[j, k])
+                    bottom = _side(level[order[m], 4], level[order[m], 5], cross_x[i, m], cross_x[j, m])
                     if min(left, right, top, bottom) < 0.25:
                         continue
                     # By the runs' own scores: coverage alone cannot tell the outline from a line of modules or of text.
-                    score = left * upright[i, 1] + right * upright[j, 1] + top * level[k, 1] + bottom * level[m, 1]
+                    score = left * upright[i, 1] + right * upright[j, 1] + top * counts[k] + bottom * counts[m]
+                    if score <= least:
+                        continue
                     # A label's outline is as long and clear, but alike on all sides: of 20 rendered outlines the true one came
                     # among the first five 10 times without this, 17 times with it.
-                    score *= exp(-UNLIKE_PRICE * _unlike(upright[i, 6], upright[j, 6], level[k, 6], level[m, 6]))
-                    if count == out.shape[0]:
-                        if score <= out[count - 1, 0]:
-                            continue
-                        count -= 1
-                    at = count
+                    score *= exp(-UNLIKE_PRICE * _unlike(upright[i, 6], upright[j, 6], level[order[k], 6], level[order[m], 6]))
+                    if score <= least:
+                        continue
+                    at = min(count, last)
                     while at > 0 and out[at - 1, 0] < score:
                         for place in range(10):  # row by row, numba compiles an error message with shapes: 1.4 s
                             out[at, place] = out[at - 1, place]
                         at -= 1
-                    out[at, 0] = score
-                    out[at, 1] = -upright[i, 0]
-                    for place in range(8):
-                        out[at, 2 + place] = corners[place]
-                    count += 1
+                    out[at, 0], out[at, 1] = score, -upright[i, 0]
+                    out[at, 2], out[at, 3] = cross_x[i, k], cross_y[i, k]
+                    out[at, 4], out[at, 5] = cross_x[j, k], cross_y[j, k]
+                    out[at, 6], out[at, 7] = cross_x[j, m], cross_y[j, m]
+                    out[at, 8], out[at, 9] = cross_x[i, m], cross_y[i, m]
+                    count = min(count + 1, last + 1)
+                    least = out[last, 0] if count > last else -1.0
     return count

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numba import void
 
-from kernels._jit import array, f32, f64, helper, i32, i64, kernel, pixels
+from kernels._jit import array, f32, f64, helper, i32, i64, kernel, pixels, two_greys
 from kernels.sampling import bilinear
 
 
@@ -100,39 +100,60 @@ def _line(h: Any, depth: Any, along_u: Any) -> Any:
 
 
 @helper
-def _at(picture: Any, line: Any, t: Any) -> Any:
-    scale = 1.0 / (line[5] * t + line[4])
-    return bilinear(picture, (line[1] * t + line[0]) * scale, (line[3] * t + line[2]) * scale)
+def _lies_inside(picture: Any, line: Any) -> Any:
+    """Whether both ends of a line, and so all of it, lie well inside of the picture: there nothing needs clamping."""
+    inside = True
+    for t in (0.0, 1.0):
+        scale = 1.0 / (line[5] * t + line[4])
+        x, y = (line[1] * t + line[0]) * scale, (line[3] * t + line[2]) * scale
+        inside &= scale > 0.0 and 1.0 < x < picture.shape[1] - 3.0 and 1.0 < y < picture.shape[0] - 3.0
+    return inside
 
 
 @helper
-def _dashed(picture: Any, line: Any, count: Any, light: Any) -> Any:
-    """Agreement of one dashed side, -1 to 1; count modules, from the solid side on."""
+def _greys(picture: Any, line: Any, count: Any, out: Any) -> Any:
+    """The grey at the middle of each of count parts of a line."""
+    inside = _lies_inside(picture, line)
+    flat, width = picture.ravel(), np.uint64(picture.shape[1])
+    for k in range(count):
+        t = (k + 0.5) / count
+        scale = 1.0 / (line[5] * t + line[4])
+        x, y = (line[1] * t + line[0]) * scale, (line[3] * t + line[2]) * scale
+        if not inside:
+            out[k] = bilinear(picture, x, y)
+            continue
+        # As `bilinear`, to the bit.
+        left, top = int(x), int(y)
+        at = np.uint64(top) * width + np.uint64(left)
+        upper, lower = two_greys(flat, at), two_greys(flat, at + width)
+        above = (upper & 255) + (x - left) * ((upper >> 8) - (upper & 255))
+        below = (lower & 255) + (x - left) * ((lower >> 8) - (lower & 255))
+        out[k] = above + (y - top) * (below - above)
+
+
+@helper
+def _dashed(greys: Any, count: Any, light: Any) -> Any:
+    """Agreement of one dashed side, -1 to 1; greys of its count modules, from the solid side on."""
     agree = 0.0
     size = 1e-9
-    before = _at(picture, line, 0.5 / count)
-    value = _at(picture, line, 1.5 / count)
     for k in range(1, count - 1):
-        after = _at(picture, line, (k + 1.5) / count)
-        swing = (value - 0.5 * (before + after)) * light
+        swing = (greys[k] - 0.5 * (greys[k - 1] + greys[k + 1])) * light
         agree += swing if k % 2 else -swing
         # As a correlation: at a third of the pitch the swings agree too, but two thirds of them are small.
         size += swing * swing + 0.5
-        before = value
-        value = after
     return agree / sqrt(size * max(1, count - 2))
 
 
 @helper
-def _quiet(picture: Any, line: Any, beyond: Any, count: Any, light: Any) -> Any:
-    """Share of a dashed side beside which it is lighter than the middle between two of its neighbouring modules."""
+def _quiet(beyond: Any, greys: Any, count: Any, light: Any) -> Any:
+    """Share of a dashed side beside which it is lighter than the middle between two of its neighbouring modules.
+
+    beyond, greys: beside its count modules and in their middle.
+    """
     quiet = 0.0
-    value = _at(picture, line, 1.5 / count)
     for k in range(1, count - 1):
-        after = _at(picture, line, (k + 1.5) / count)
-        if (_at(picture, beyond, (k + 0.5) / count) - 0.5 * (value + after)) * light > 0:
+        if (beyond[k] - 0.5 * (greys[k] + greys[k + 1])) * light > 0:
             quiet += 1.0
-        value = after
     return quiet / max(1, count - 2)
 
 
@@ -149,6 +170,10 @@ def match_clocks(picture: Any, quads: Any, shape: Any, light: Any, reach: Any, s
     """
     # In arrays and tuples of numbers: a list of eight took three times as long.
     h = np.empty(8)
+    most = 1
+    for n in range(quads.shape[0]):
+        most = max(most, shape[n, 0], shape[n, 1])
+    tops, sides, beyond = np.empty(most), np.empty(most), np.empty(most)
     for n in range(quads.shape[0]):
         across, up = shape[n, 0], shape[n, 1]
         quad = quads[n].copy()
@@ -164,17 +189,21 @@ def match_clocks(picture: Any, quads: Any, shape: Any, light: Any, reach: Any, s
                 quad[2, 0] = quads[n, 2, 0] + du * ux + dv * vx
                 quad[2, 1] = quads[n, 2, 1] + du * uy + dv * vy
                 square_to_quad(quad, h)
-                top = _dashed(picture, _line(h, 1.0 - 0.5 / up, True), across, light)
+                _greys(picture, _line(h, 1.0 - 0.5 / up, True), across, tops)
+                top = _dashed(tops, across, light)
                 if top < 0.1:
                     continue
-                side = _dashed(picture, _line(h, 1.0 - 0.5 / across, False), up, light)
+                _greys(picture, _line(h, 1.0 - 0.5 / across, False), up, sides)
+                side = _dashed(sides, up, light)
                 score = 0.3 * (top + side) + 0.2 * min(top, side)
                 score -= 0.01 * (abs(du) + abs(dv)) + 1.5 / sqrt(across + up)
                 # The quiet zone gives 0.2 at most.
                 if score + 0.2 <= max(out[n, 0], least):
                     continue
-                score += 0.1 * _quiet(picture, _line(h, 1.0 - 0.5 / up, True), _line(h, 1.0 + 0.6 / up, True), across, light)
-                score += 0.1 * _quiet(picture, _line(h, 1.0 - 0.5 / across, False), _line(h, 1.0 + 0.6 / across, False), up, light)
+                _greys(picture, _line(h, 1.0 + 0.6 / up, True), across, beyond)
+                score += 0.1 * _quiet(beyond, tops, across, light)
+                _greys(picture, _line(h, 1.0 + 0.6 / across, False), up, beyond)
+                score += 0.1 * _quiet(beyond, sides, up, light)
                 if score > out[n, 0]:
                     out[n, 0] = score
                     out[n, 1] = du

@@ -19,15 +19,29 @@ def a_picture() -> np.ndarray:
     return rng.integers(0, 256, (45, 61)).astype(np.uint8)
 
 
-def test_turn_upright(picture: np.ndarray) -> None:
-    out = np.empty((9, 11), np.float32)
-    turn_upright(picture, -3.0, 5.0, 2.1, 0.7, -0.7, 2.1, out)
-    for j in range(9):
-        for i in range(11):
-            place = (-3.0 + 2.1 * i - 0.7 * j, 5.0 + 0.7 * i + 2.1 * j)
+@pytest.mark.parametrize("start", [(-3.0, 5.0), (20.0, 16.0), (56.0, 30.0), (-40.0, -40.0)])
+@pytest.mark.parametrize("right", [(2.1, 0.7), (0.9, 0.0), (-0.7, 0.4), (0.0, -0.5)])
+def test_turn_upright(picture: np.ndarray, start: tuple[float, float], right: tuple[float, float]) -> None:
+    out = np.empty((19, 21), np.float32)
+    turn_upright(picture, *start, *right, -right[1], right[0], out)
+    for j in range(19):
+        for i in range(21):
+            place = (start[0] + right[0] * i - right[1] * j, start[1] + right[1] * i + right[0] * j)
             inside = 0 <= place[0] < 58 and 0 <= place[1] < 42
             # Inside, places are rounded down to 1/256 pixel, where the grey may change by 255.
             assert out[j, i] == pytest.approx(slow.bilinear(picture, *place), abs=2.0 if inside else 1e-3)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (4, 60), (60, 3), (9, 70000)])
+def test_turn_upright_of_pictures_too_small_or_too_wide(shape: tuple[int, int]) -> None:
+    picture = np.random.default_rng(6).integers(0, 256, shape, dtype=np.uint8)
+    out = np.empty((9, 11), np.float32)
+    turn_upright(picture, shape[1] - 8.0, -1.0, 0.5, 0.25, -0.25, 0.5, out)
+    for j in range(9):
+        for i in range(11):
+            assert out[j, i] == pytest.approx(
+                slow.bilinear(picture, shape[1] - 8.0 + 0.5 * i - 0.25 * j, -1.0 + 0.25 * i + 0.5 * j), abs=1e-3
+            )
 
 
 def test_sample_modules() -> None:
@@ -61,7 +75,7 @@ def test_strip_edges_and_straight_runs() -> None:
     consistency(strips, 3.0, edges)
     np.testing.assert_allclose(edges, strips / (np.abs(strips) + 3.0), atol=1e-6)
     runs = np.empty((2, 2, 30), np.float32)
-    straight_runs(edges, 0.6, 5, 0.2, np.empty((4, 30), np.float32), runs)
+    straight_runs(edges, 0.6, 5, 0.2, runs)
     slopes = [-0.6, -0.3, 0.0, 0.3, 0.6]
     for x in range(30):
         for index, sign in enumerate((1, -1)):
@@ -74,7 +88,7 @@ def lines_of(patch: np.ndarray) -> np.ndarray:
     edges = np.empty_like(strips)
     consistency(strips, 3.0, edges)
     runs = np.empty((2, 2, patch.shape[1]), np.float32)
-    straight_runs(edges, 0.5, 9, 0.4, np.empty((4, patch.shape[1]), np.float32), runs)
+    straight_runs(edges, 0.5, 9, 0.4, runs)
     out = np.empty((4, 7))
     return out[: pick_lines(strips, edges, runs, 0.4, 4, 0.5, out)]
 

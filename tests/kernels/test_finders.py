@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kernels.alike import find_alike
-from kernels.finders import LANES, SAMPLES, find_finders, rank_turns, side_waves, wave_table
+from kernels.finders import LANES, SAMPLES, find_finders, partners, rank_turns, side_waves, wave_table
 from kernels.lines import strip_edges, strip_edges_down
 from kernels.patterns import comb_peaks
 from tests.decode.rendering import draw, modules
@@ -15,6 +15,14 @@ from vision.decode.finders import shapes_of
 from vision.decode.symbol_sizes import SIZES
 
 EVERY = shapes_of(None)
+
+
+def waves_of(picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """All that `side_waves` says of all four sides."""
+    out = np.full((4, EVERY.counts.size, 4), np.nan)
+    for first_side in (0, 1):
+        side_waves(picture, outline, first_side, EVERY.counts, np.ones(EVERY.counts.size, np.bool_), EVERY.table, out)
+    return out
 
 
 def test_strip_edges_down_is_strip_edges_of_the_patch_turned() -> None:
@@ -29,20 +37,19 @@ def test_strip_edges_down_is_strip_edges_of_the_patch_turned() -> None:
 def test_side_waves(angle_deg: float) -> None:
     picture, corners = draw(modules("WAVES", "16x48"), 5.0, angle_deg, tilt=0.1, noise=4.0)
     outline = np.ascontiguousarray(corners)
-    out = np.empty((4, EVERY.counts.size, 4))
-    side_waves(picture, outline, EVERY.counts, EVERY.table, 0.0, out)
+    out = waves_of(picture, outline)
     np.testing.assert_allclose(out, slow.side_waves(picture, outline, EVERY.counts.tolist(), SAMPLES), atol=2e-3, rtol=1e-3)
 
 
 def test_wave_table_has_the_dashes_of_each_number_of_samples() -> None:
     table = wave_table(np.array((8, 10), np.int32))
-    assert table.shape == (sum(SAMPLES) // 2 // LANES, 2, 2, LANES)
+    assert table.shape == (2, sum(SAMPLES) // 2 // LANES, 2, LANES)
     for k, count in enumerate((8, 10)):
         first = 0
         for samples in SAMPLES:
             blocks = samples // 2 // LANES
             t = (np.arange(samples // 2) + 0.5) / samples
-            sines, cosines = (table[first : first + blocks, k, wave].ravel() for wave in (0, 1))
+            sines, cosines = (table[k, first : first + blocks, wave].ravel() for wave in (0, 1))
             np.testing.assert_allclose(sines, np.sin(np.pi * count * t), atol=1e-6)
             np.testing.assert_allclose(cosines, np.cos(np.pi * count * t), atol=1e-6)
             first += blocks
@@ -54,8 +61,7 @@ def test_rank_turns_gives_the_size_and_the_turn(turn: int, inverse: bool) -> Non
     picture, corners = draw(modules("TURN", "22x22"), 7.0, 9.0 + 90 * turn, noise=2.0, inverse=inverse)
     light = -1.0 if inverse else 1.0
     outline = np.ascontiguousarray(corners[[1, 2, 3, 0]])  # clockwise from the end of the upright side
-    waves, out = np.empty((4, EVERY.counts.size, 4)), np.empty((3, 12))
-    side_waves(picture, outline, EVERY.counts, EVERY.table, 0.0, waves)
+    waves, out = waves_of(picture, outline), np.empty((3, 12))
     count = rank_turns(outline, light, EVERY.counts, EVERY.places, waves, 0.25, 0.1, 0, out)
     assert 1 <= count <= 3
     assert out[0, 1:4].tolist() == [light, 22, 22]
@@ -99,21 +105,42 @@ def test_find_finders_in_a_patch_around_a_symbol(name: str) -> None:
     assert np.abs(finders[0, 4:].reshape(4, 2) - corners[[0, 3, 2, 1]]).max() < 3.0
 
 
-def test_side_waves_leaves_an_outline_whose_first_sides_have_no_dashes() -> None:
-    picture = np.full((200, 200), 120, np.uint8)
-    picture[:100] = 200
-    outline = np.array(((20.0, 20.0), (150.0, 20.0), (150.0, 90.0), (20.0, 90.0)))
-    out = np.empty((4, EVERY.counts.size, 4))
-    side_waves(picture, outline, EVERY.counts, EVERY.table, 0.25, out)
-    assert (out[[1, 3], :, 0] == -2.0).all()
-    # Half of the finders a drawn symbol has stand on its sides 0 and 2: with one dashed, all sides are as without a limit.
-    drawn, corners = draw(modules("WAVES", "22x22"), 6.0, 11.0, noise=2.0)
-    every, limited = np.empty_like(out), np.empty_like(out)
-    for turn in range(4):
-        outline = np.ascontiguousarray(np.roll(corners, turn, axis=0))
-        side_waves(drawn, outline, EVERY.counts, EVERY.table, 0.0, every)
-        side_waves(drawn, outline, EVERY.counts, EVERY.table, 0.25, limited)
-        assert (every == limited).all()
+def test_side_waves_gives_what_is_wanted_as_with_all() -> None:
+    picture, corners = draw(modules("WAVES", "22x22"), 6.0, 11.0, noise=2.0)
+    outline, rng = np.ascontiguousarray(corners), np.random.default_rng(11)
+    every = waves_of(picture, outline)
+    for _ in range(20):
+        wanted = rng.uniform(size=EVERY.counts.size) < 0.2
+        out = np.full_like(every, np.nan)
+        side_waves(picture, outline, 1, EVERY.counts, wanted, EVERY.table, out)
+        assert np.isnan(out[[0, 2]]).all()
+        assert (out[[1, 3]][:, wanted] == every[[1, 3]][:, wanted]).all()
+        assert (out[[1, 3]][:, ~wanted] == (-2.0, 0.0, 0.0, 0.0)).all()
+
+
+@pytest.mark.parametrize("name", ["22x22", "16x48", "8x32"])
+@pytest.mark.parametrize("inverse", [False, True])
+def test_partners_leave_all_that_rank_turns_takes(name: str, inverse: bool) -> None:
+    drawn, corners = draw(modules("WAVES", name), 6.0, 11.0, noise=2.0, inverse=inverse)
+    noise = np.random.default_rng(5).integers(0, 256, drawn.shape, dtype=np.uint8)
+    flat = np.full_like(drawn, 120)
+    for picture, finders in ((drawn, True), (noise, False), (flat, False)):
+        for turn in range(4):
+            outline = np.ascontiguousarray(np.roll(corners, turn, axis=0))
+            every, one, light = waves_of(picture, outline), np.empty((5, 12)), -1.0 if inverse else 1.0
+            found = rank_turns(outline, light, EVERY.counts, EVERY.places, every, 0.25, -9.0, 0, one)
+            waves, wanted, other = every.copy(), np.empty(EVERY.counts.size, np.bool_), np.empty((5, 12))
+            waves[[1, 3]] = np.nan
+            some = partners(outline, light, EVERY.counts, EVERY.places, waves, 0.25, wanted)
+            assert some == wanted.any()
+            waves[[1, 3]] = every[[1, 3]]
+            waves[np.ix_([1, 3], ~wanted)] = (-2.0, 0.0, 0.0, 0.0)
+            assert rank_turns(outline, light, EVERY.counts, EVERY.places, waves, 0.25, -9.0, 0, other) == found
+            assert (one[:found] == other[:found]).all()
+            assert found or not finders
+            assert some or picture is not drawn
+            assert not (some and picture is flat)
+            assert wanted.sum() <= EVERY.counts.size // 2 or not finders
 
 
 @pytest.mark.parametrize("inverse", [False, True])

@@ -93,7 +93,7 @@ def test_a_line_begins_and_ends_where_its_edge_does() -> None:
     strip_edges(patch, strips)
     edges, runs, lines = np.empty_like(strips), np.empty((2, 2, 60), np.float32), np.empty((3, 7))
     consistency(strips, 3.0, edges)
-    straight_runs(edges, 0.4, 9, 0.4, np.empty((4, 60), np.float32), runs)
+    straight_runs(edges, 0.4, 9, 0.4, runs)
     assert pick_lines(strips, edges, runs, 0.4, 3, 0.5, lines) >= 1
     assert lines[0, [0, 4, 5]].tolist() == [-1, 40, 119]
     assert lines[0, 2] == pytest.approx(29.5, abs=0.2)

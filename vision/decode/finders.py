@@ -117,11 +117,13 @@ def finders_of(
     work: Workspace,
     sides: tuple[float, float] = ANY_SIDES,
     steepest: float = STEEPEST,
+    pairs: int = PAIRS,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The likeliest finders of a region and its likeliest pairs of solid sides, as from `find_finders`.
 
     side: of the square patch that it is looked at in, at most, in patch pixels. outlines: as of `find_finders`. sides: short
-    and long side of the symbols wanted, in frame pixels. steepest: largest slope of a side against the region's axes.
+    and long side of the symbols wanted, in frame pixels. steepest: largest slope of a side against the region's axes. pairs: how
+    many are given, at most.
     """
     short, long = sides
     k, step, columns, rows = patch_of(levels, region, side)
@@ -130,10 +132,10 @@ def finders_of(
     i, j = (columns - 1) / 2, (rows - 1) / 2
     place = np.array((x - i * right_x + j * right_y, y - i * right_y - j * right_x, right_x, right_y, 2**k))
     finders = work.array("finders", (FINDERS, 12), np.float64)
-    corners = work.array("corners", (PAIRS, 7), np.float64)
+    corners = np.empty((pairs, 7))
     polarity = {"both": 0.0, "dark": 1.0, "light": -1.0}[search.polarity]
     patch = work.array("patch", (rows, columns), np.float32)
-    found, pairs = find_finders(
+    found, pair_count = find_finders(
         levels[0],
         levels[k],
         place,
@@ -152,7 +154,7 @@ def finders_of(
         finders,
         corners,
     )
-    return finders[:found], corners[:pairs].copy()
+    return finders[:found], corners[:pair_count]
 
 
 ALIKE_MARGIN, ALIKE_GRAIN = 0.2, 3.0

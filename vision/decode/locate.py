@@ -250,7 +250,7 @@ class _Hunt:
         # For one too many, which is sought in places alike only, one look at any outline has to do: it sees as many in a third of
         # the time.
         for sides in (_sides(taken[-1]), ANY_SIDES) if taken and not effort.last else (ANY_SIDES,):
-            finders, _ = finders_of(levels, region, search, self.shapes, FINDER_SURE, PATCH_COARSE, outlines, work, sides)
+            finders, _ = finders_of(levels, region, search, self.shapes, FINDER_SURE, PATCH_COARSE, outlines, work, sides, pairs=0)
             best = max(best, float(finders[0, 0]) if len(finders) else 0.0)
             for row in finders.copy():
                 if row[0] < FINDER_SURE:
