@@ -8,31 +8,68 @@ import numpy as np
 from numba import void
 
 from kernels._jit import array, f32, f64, helper, i64, kernel, pixels
-from kernels.sampling import grey_at
+from kernels.sampling import BATCH, greys_at, greys_scratch
 
 
 @helper
-def _centres(picture: Any, grid: Any, out: Any) -> Any:
-    """The places and greys of the modules' centres and of the ring around; whether all lie well inside the picture."""
+def _centres(picture: Any, grid: Any, scratch: Any, out: Any) -> None:
+    """Places x, y and greys of the modules' centres and of the ring around, (3, rows + 2, columns + 2) float64."""
     rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
-    height, width = picture.shape
-    inside = True
-    for r in range(-1, rows + 1):
-        k = min(max(r, 0), rows - 1)
-        fr = r + 0.5 - k
-        for c in range(-1, columns + 1):
-            m = min(max(c, 0), columns - 1)
-            fc = c + 0.5 - m
-            for axis in range(2):
-                above = grid[k, m, axis] * (1 - fc) + grid[k, m + 1, axis] * fc
-                below = grid[k + 1, m, axis] * (1 - fc) + grid[k + 1, m + 1, axis] * fc
-                out[r + 1, c + 1, axis] = above * (1 - fr) + below * fr
-            x, y = out[r + 1, c + 1, 0], out[r + 1, c + 1, 1]
-            inside &= x >= 0.0 and y >= 0.0 and x < width - 1.0 and y < height - 1.0
-    for r in range(rows + 2):
-        for c in range(columns + 2):
-            out[r, c, 2] = grey_at(picture, inside, out[r, c, 0], out[r, c, 1])
-    return inside
+    # Halfway along each line of the grid first: from these come the centres of the rows above and below.
+    lines = np.empty((rows + 1, columns + 2))
+    for axis in range(2):
+        for r in range(rows + 1):
+            for c in range(columns):
+                lines[r, c + 1] = grid[r, c, axis] * 0.5 + grid[r, c + 1, axis] * 0.5
+            # Linear inside a module, continued outside the symbol.
+            lines[r, 0] = grid[r, 0, axis] * 1.5 + grid[r, 1, axis] * -0.5
+            lines[r, columns + 1] = grid[r, columns - 1, axis] * -0.5 + grid[r, columns, axis] * 1.5
+        for r in range(-1, rows + 1):
+            k = min(max(r, 0), rows - 1)
+            below = r + 0.5 - k
+            for c in range(columns + 2):
+                out[axis, r + 1, c] = lines[k, c] * (1.0 - below) + lines[k + 1, c] * below
+    x, y, greys = out[0].ravel(), out[1].ravel(), out[2].ravel()
+    for start in range(0, x.size, BATCH):
+        greys_at(picture, x[start:], y[start:], min(BATCH, x.size - start), scratch, greys[start:])
+
+
+@helper
+def _passages(picture: Any, centres: Any, next_on: Any, begin: Any, count: Any, scratch: Any, ways: Any) -> None:
+    """Where on the ways from one centre to the next the grey passes the mean of both, from -0.5 to 0.5, and +1 where it is brighter
+    at the end, -1 where darker; left in ways[0] and ways[5].
+
+    centres: as of `_centres`. next_on: places from a centre to the next. begin: (count,) int32, the centre that each begins at.
+    ways: (12, BATCH) scratch. Three halvings, each towards the passage nearest to the middle, then a straight line.
+    """
+    flat = centres.reshape((3, centres.shape[1] * centres.shape[2]))
+    for i in range(count):
+        at = np.uint64(begin[i])
+        end = np.uint64(begin[i] + next_on)
+        ways[0, i], ways[1, i] = flat[0, at], flat[1, at]
+        ways[2, i], ways[3, i] = flat[0, end] - flat[0, at], flat[1, end] - flat[1, at]
+        ways[4, i], ways[5, i] = flat[2, at], flat[2, end]
+    for i in range(count):
+        first, last = ways[4, i], ways[5, i]
+        middle = 0.5 * (first + last)
+        sign = 1.0 if last > first else -1.0
+        ways[4, i], ways[5, i], ways[6, i] = middle, sign, 0.0
+        ways[7, i], ways[8, i] = (first - middle) * sign, (last - middle) * sign
+    half = 0.5
+    for _ in range(3):
+        for i in range(count):
+            t = ways[6, i] + half
+            ways[9, i], ways[10, i] = ways[0, i] + ways[2, i] * t, ways[1, i] + ways[3, i] * t
+        greys_at(picture, ways[9], ways[10], count, scratch, ways[11])
+        for i in range(count):
+            value = (ways[11, i] - ways[4, i]) * ways[5, i]
+            near = value >= 0.0
+            ways[6, i] = ways[6, i] if near else ways[6, i] + half
+            ways[7, i] = ways[7, i] if near else value
+            ways[8, i] = value if near else ways[8, i]
+        half *= 0.5
+    for i in range(count):
+        ways[0, i] = ways[6, i] - ways[7, i] * (2.0 * half) / (ways[8, i] - ways[7, i]) - 0.5
 
 
 @kernel(void(pixels, array(f64, 3, True), f64, array(f32, 3), array(f32, 3)))
@@ -46,37 +83,33 @@ def grid_edges(picture: Any, grid: Any, least: Any, across: Any, down: Any) -> A
     The edge is where the grey passes the mean of both centres: three halvings, each towards the passage nearest to the middle, then
     a straight line.
     """
-    rows = grid.shape[0] - 1
-    columns = grid.shape[1] - 1
-    # Each centre is looked at once, not by each of its four boundaries, and what runs for each boundary stands here and not in a
-    # helper that takes the arrays: those count references at each call (57 us for 20x20 before, 12 us so).
-    centres = np.empty((rows + 2, columns + 2, 3))
-    inside = _centres(picture, grid, centres)
+    # Each centre is looked at once, not by each of its four boundaries; boundaries with an edge are gathered and measured many at a
+    # time, without a branch that no processor can foresee: 25 us for 20x20 seen for the first time before, 7 us so.
+    centres = np.empty((3, grid.shape[0] + 1, grid.shape[1] + 1))
+    scratch, ways = greys_scratch(), np.empty((12, BATCH))
+    begin, which = np.empty(BATCH, np.int32), np.empty(BATCH, np.int32)
+    _centres(picture, grid, scratch, centres)
+    greys, wide = centres[2].ravel(), centres.shape[2]
     for direction in range(2):
-        out, di, dj = (across, 0, 1) if direction == 0 else (down, 1, 0)
+        out = across if direction == 0 else down
+        next_on = 1 if direction == 0 else wide
+        edges, signs = out[0].ravel(), out[1].ravel()
+        edges[:] = 9.0
+        signs[:] = 0.0
+        count = 0
         for i in range(out.shape[1]):
+            line = (i + 1) * wide if direction == 0 else i * wide + 1
             for j in range(out.shape[2]):
-                # Boundary (i, j) lies between the centres (r, c) and (r + di, c + dj).
-                r, c = i + dj, j + di
-                first, last = centres[r, c, 2], centres[r + di, c + dj, 2]
-                if abs(last - first) < least:
-                    out[0, i, j], out[1, i, j] = 9.0, 0.0
-                    continue
-                x, y = centres[r, c, 0], centres[r, c, 1]
-                step_x, step_y = centres[r + di, c + dj, 0] - x, centres[r + di, c + dj, 1] - y
-                middle = 0.5 * (first + last)
-                sign = 1.0 if last > first else -1.0
-                low, high = 0.0, 1.0
-                below, above = (first - middle) * sign, (last - middle) * sign
-                for _ in range(3):
-                    t = 0.5 * (low + high)
-                    grey = grey_at(picture, inside, x + step_x * t, y + step_y * t)
-                    value = (grey - middle) * sign
-                    if value >= 0.0:
-                        high, above = t, value
-                    else:
-                        low, below = t, value
-                out[0, i, j], out[1, i, j] = low - below * (high - low) / (above - below) - 0.5, sign
+                at = np.uint64(line + j)
+                begin[count], which[count] = line + j, i * out.shape[2] + j
+                count += 0 if abs(greys[at + np.uint64(next_on)] - greys[at]) < least else 1
+            if count + out.shape[2] < BATCH and i + 1 < out.shape[1]:
+                continue
+            _passages(picture, centres, next_on, begin, count, scratch, ways)
+            for k in range(count):
+                at = np.uint64(which[k])
+                edges[at], signs[at] = ways[0, k], ways[5, k]
+            count = 0
 
 
 @kernel(i64(array(f32, 3), array(f32, 3), f64, array(f64, 1), array(f64, 1), array(f64, 2), array(f64, 1)))
