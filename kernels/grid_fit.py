@@ -90,14 +90,14 @@ def fit_quad(picture: Any, quad: Any, rounds: Any, grid: Any, across: Any, down:
     in its last two (modules), 0 before.
     """
     rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
-    row, normal, right, h = np.zeros(10), np.zeros((10, 10)), np.zeros(10), np.zeros(8)
+    normal, right, h = np.zeros((10, 10)), np.zeros(10), np.zeros(8)
     moved = quad.copy()
     shift[:] = 0
     used = 0
     for step in range(rounds):
         _spread(quad, h, grid)
         grid_edges(picture, grid, least_difference(picture, grid), across, down)
-        used = projective_fit(across, down, 0.5 if step == 0 else 0.3, shift, row, normal, right)
+        used = projective_fit(across, down, 0.5 if step == 0 else 0.3, shift, normal, right)
         if used < 20:
             return -1
         solve_ridge(normal, right, 0.5)
