@@ -22,5 +22,5 @@ def fit_grid(picture: Pixels, candidate: Candidate, work: Workspace, rounds: int
     if used < rows + columns:
         return None
     bent = np.empty(grid.shape)
-    bend_grid(grid, across, down, shift, work.array("bend", (6, rows + 1, columns + 1), np.float64), bent)
+    bend_grid(grid, across, down, shift, bent)
     return Symbol(bent, inverted=candidate.inverted)
