@@ -44,5 +44,5 @@ def judged(greys: Greys, sharpen: float, work: Workspace) -> Modules:
     """
     shape = greys.shape[0] - 2, greys.shape[1] - 2
     bits, confidence = np.empty(shape, np.uint8), np.empty(shape, np.float32)
-    judge_modules(greys, sharpen, work.array("judged", (9, *shape), np.float32), bits, confidence)
+    judge_modules(greys, sharpen, bits, confidence)
     return Modules(bits, confidence)
