@@ -114,8 +114,8 @@ def grid_edges(picture: Any, grid: Any, least: Any, across: Any, down: Any) -> A
 
 @helper
 def _equations(edges: Any, direction: Any, u: Any, v: Any, size: Any, reach: Any, shift: Any, sums: Any) -> Any:
-    """Of the edges of one direction the sums of all products of two of the terms 1 u v g h sign, (7, 6), with the offset in the last
-    row; returns the edges used.
+    """Of the edges of one direction the sums of all products of two of the terms 1 u v g h sign, (7, 6), those with the offset in
+    the last row; returns the edges used.
 
     edges: as of `grid_edges`. u: (length,), v: (lines,) of the boundaries. size: modules that u or v of this direction spans.
     shift: (6,), what is expected of the terms.
@@ -134,7 +134,9 @@ def _equations(edges: Any, direction: Any, u: Any, v: Any, size: Any, reach: Any
             other = u[c] if direction == 0 else y
             g[c], h[c] = u[c] * other * size * 0.5, y * other * size * 0.5
             offset = edges[0, r, c]
-            expected = 0.0 + shift[0] + u[c] * shift[1] + y * shift[2] + g[c] * shift[3] + h[c] * shift[4] + edges[1, r, c] * shift[5]
+            expected = (
+                0.0 + shift[0] + u[c] * shift[1] + y * shift[2] + g[c] * shift[3] + h[c] * shift[4] + edges[1, r, c] * shift[5]
+            )
             near[c] = 0 if offset > 1.0 or abs(offset - expected) >= reach else 1
         count = 0
         for c in range(length):
@@ -142,8 +144,8 @@ def _equations(edges: Any, direction: Any, u: Any, v: Any, size: Any, reach: Any
             count += near[c]
         used += count
         for i in range(count):
-            c = np.uint64(kept[i])
-            o, x, p, q, sign = float(edges[0, r, c]), u[c], g[c], h[c], float(edges[1, r, c])
+            k = np.uint64(kept[i])
+            o, x, p, q, sign = float(edges[0, r, k]), u[k], g[k], h[k], float(edges[1, r, k])
             u1, v1, g1, h1, s1, o1 = u1 + x, v1 + y, g1 + p, h1 + q, s1 + sign, o1 + o
             uu, uv, ug, uh, us, ou = uu + x * x, uv + x * y, ug + x * p, uh + x * q, us + x * sign, ou + o * x
             vv, vg, vh, vs, ov = vv + y * y, vg + y * p, vh + y * q, vs + y * sign, ov + o * y

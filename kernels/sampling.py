@@ -53,8 +53,8 @@ def greys_scratch() -> Any:
 def greys_at(picture: Any, x: Any, y: Any, count: Any, scratch: Any, out: Any) -> None:
     """As `bilinear`, bit for bit, for the first `count` places of x and y (n,) float64, BATCH at most; scratch: of `greys_scratch`.
 
-    picture: 2x2 pixels at least. First all places, then all pixels, then all greys: the first and the last are computed four at once,
-    and nothing branches. 2.0 ns a place, one by one 8.
+    picture: 2x2 pixels at least. First all places, then all pixels, then all greys: places and greys are computed four at once, and
+    nothing branches. 1.7 ns a place, one by one 8.
     """
     height, width = picture.shape
     flat = picture.ravel()
@@ -129,8 +129,8 @@ def _corners_of(grid: Any, k: Any, m: Any, corners: Any, i: Any) -> None:
 
 @helper
 def _places(grid: Any, begin: Any, end: Any, first: Any, width: Any, height: Any, corners: Any, inside: Any) -> Any:
-    """Of the modules of rows begin to end of those with the ring around: x and y of the four corners, and where in the module its first
-    place is, right and down: corners (10, n). The ring's are those of the module within, continued. Returns how many they are.
+    """Of the modules of rows begin to end, the ring counted: x and y of the four corners, and where in the module its first place
+    is, right and down: corners (10, n). The ring's are those of the module within, continued. Returns how many they are.
 
     inside: (n,) bool, whether every place of a module is sure to lie inside the picture.
     """
@@ -151,8 +151,7 @@ def _places(grid: Any, begin: Any, end: Any, first: Any, width: Any, height: Any
         x2, y2, x3, y3 = corners[4, i], corners[5, i], corners[6, i], corners[7, i]
         # The ring lies within one module more: with this much room no place of it is outside.
         room = abs(x3 - x0) + abs(x2 - x1) + abs(y3 - y0) + abs(y2 - y1)
-        least = min(min(min(x0, x1), min(x2, x3)), min(min(y0, y1), min(y2, y3)))
-        right, below = max(max(x0, x1), max(x2, x3)), max(max(y0, y1), max(y2, y3))
+        least, right, below = min(x0, x1, x2, x3, y0, y1, y2, y3), max(x0, x1, x2, x3), max(y0, y1, y2, y3)
         inside[i] = (least > room) & (right < width - 1 - room) & (below < height - 1 - room)
     return count
 
@@ -191,8 +190,8 @@ def sample_modules(picture: Any, grid: Any, aperture: Any, points: Any, out: Any
         start = row * out.shape[1]
         count = _places(grid, row, min(row + at_once, out.shape[0]), first, width, height, corners, inside)
         sums[:] = 0
-        # One place of every module at a time, in whole numbers of 1/4096 pixel: 6 us for 20x20 modules, module by module 17 us, with
-        # places as they are 45 us.
+        # One place of every module at a time, in whole numbers of 1/4096 pixel: 9 us for 20x20 modules, module by module 18 us,
+        # with places as they are 45 us.
         for down in range(points):
             for i in range(count):
                 x0, y0, x1, y1 = corners[0, i], corners[1, i], corners[2, i], corners[3, i]

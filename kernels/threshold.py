@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 from numba import void
 
-from kernels._jit import array, boolean, f32, f64, helper, i64, kernel, u8
+from kernels._jit import array, f32, f64, helper, i64, kernel, u8
 
 REACH = 4
 """Modules to either side that a module is judged against."""
 
+
+FINDER = 2
+"""What marks a module of the finder in a layout."""
 
 BINS = 256
 """Bins that greys are counted in to find those of a given rank: sorting them all takes ten times as long."""
@@ -27,7 +30,7 @@ def _range(greys: Any) -> Any:
         e, f, g, h = max(e, greys[i]), max(f, greys[i + 1]), max(g, greys[i + 2]), max(h, greys[i + 3])
     for i in range(whole, greys.size):
         a, e = min(a, greys[i]), max(e, greys[i])
-    return min(min(a, b), min(c, d)), max(max(e, f), max(g, h))
+    return min(a, b, c, d), max(e, f, g, h)
 
 
 @helper
@@ -37,7 +40,7 @@ def _quantiles(greys: Any) -> Any:
     bins, counts, picked = np.empty(greys.size, np.uint8), np.zeros(BINS, np.int64), np.empty(greys.size, np.float32)
     per_bin = f32(BINS * 0.999) / max(high - low, f32(1e-3))
     for i in range(greys.size):
-        bins[i] = int((greys[i] - low) * per_bin)
+        bins[i] = np.int32((greys[i] - low) * per_bin)
     for i in range(greys.size):
         counts[bins[i]] += 1
     found = np.empty(2, np.float32)
@@ -119,8 +122,11 @@ def _parted(grey: Any, limit: Any, dark: Any, dark_grey: Any) -> None:
 
 @helper
 def _middles(total: Any, count: Any, total_dark: Any, size: Any, low: Any, high: Any, half: Any) -> None:
-    """The middle between the means of light and of dark, left in `total_dark`, and half their distance, from means over a square: of
-    all greys, of what is dark and of its greys. low, high: what each mean is drawn to where there is little of its colour."""
+    """The middle between the means of light and of dark, left in `total_dark`, and half their distance.
+
+    total, count, total_dark: means over a square of all greys, of what is dark and of its greys. low, high: what each mean is drawn
+    to where there is little of its colour.
+    """
     few, one, middle = f32(0.02), f32(1), f32(0.5)
     for i in range(size - 2 * REACH):
         mean_dark = (total_dark[i] + few * low) / (count[i] + few)
@@ -130,7 +136,7 @@ def _middles(total: Any, count: Any, total_dark: Any, size: Any, low: Any, high:
         half[i] = apart if apart > one else one
 
 
-@kernel(void(array(f32, 2), array(f32, 2), array(f32, 2)))
+@kernel(void(array(f32, 2, True), array(f32, 2), array(f32, 2)))
 def local_threshold(greys: Any, threshold: Any, half: Any) -> None:
     """The middle between the means of light and of dark modules around each module, and half their distance (1 at least).
 
@@ -163,7 +169,7 @@ def local_threshold(greys: Any, threshold: Any, half: Any) -> None:
             threshold[r, c], half[r, c] = total_dark[r, c], reach[r, c]
 
 
-@kernel(void(array(f32, 2), f64, array(u8, 2), array(f32, 2)))
+@kernel(void(array(f32, 2, True), f64, array(u8, 2), array(f32, 2)))
 def judge_modules(greys: Any, sharpen: Any, bits: Any, confidence: Any) -> None:
     """Which modules are dark, and how sure that is.
 
@@ -174,7 +180,7 @@ def judge_modules(greys: Any, sharpen: Any, bits: Any, confidence: Any) -> None:
     rows, columns = bits.shape
     planes = np.empty((3, rows, columns), np.float32)
     inner, threshold, half = planes[0], planes[1], planes[2]
-    centre, share = f32(1.0 + 4.0 * sharpen), f32(sharpen)
+    centre, share, one = f32(1.0 + 4.0 * sharpen), f32(sharpen), f32(1)
     for r in range(rows):
         for c in range(columns):
             around = greys[r, c + 1] + greys[r + 2, c + 1] + greys[r + 1, c] + greys[r + 1, c + 2]
@@ -183,15 +189,19 @@ def judge_modules(greys: Any, sharpen: Any, bits: Any, confidence: Any) -> None:
     for r in range(rows):
         for c in range(columns):
             bits[r, c] = 1 if inner[r, c] < threshold[r, c] else 0
-            confidence[r, c] = min(abs(inner[r, c] - threshold[r, c]) / half[r, c], f32(1))
+            sure = abs(inner[r, c] - threshold[r, c]) / half[r, c]
+            confidence[r, c] = sure if sure < one else one
 
 
-@kernel(i64(array(u8, 2), array(u8, 2, True), array(boolean, 2, True)))
-def finder_errors(bits: Any, pattern: Any, finder: Any) -> Any:
-    """How many modules of a finder are wrong. bits, pattern: (rows, columns) uint8; finder: (rows, columns) bool, where it is."""
+@kernel(i64(array(u8, 2, True), array(u8, 2, True)))
+def finder_errors(bits: Any, layout: Any) -> Any:
+    """How many modules of a finder are wrong.
+
+    bits: (rows, columns) uint8 of 0 and 1. layout: (rows, columns) uint8, FINDER + its value where a module belongs to the finder,
+    below FINDER elsewhere.
+    """
+    seen, fixed = bits.ravel(), layout.ravel()
     wrong = 0
-    for r in range(bits.shape[0]):
-        for c in range(bits.shape[1]):
-            if finder[r, c] and bits[r, c] != pattern[r, c]:
-                wrong += 1
+    for i in range(seen.size):
+        wrong += fixed[i] >> 1 & (fixed[i] ^ seen[i])
     return wrong
