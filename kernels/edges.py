@@ -8,7 +8,7 @@ import numpy as np
 from numba import void
 
 from kernels._jit import array, f32, f64, helper, i64, kernel, pixels
-from kernels.sampling import BATCH, greys_at, greys_scratch
+from kernels.sampling import APART, BATCH, greys_at, greys_scratch
 
 
 @helper
@@ -40,7 +40,7 @@ def _passages(picture: Any, centres: Any, next_on: Any, begin: Any, count: Any, 
     at the end, -1 where darker; left in ways[0] and ways[5].
 
     centres: as of `_centres`. next_on: places from a centre to the next. begin: (count,) int32, the centre that each begins at.
-    ways: (12, BATCH) scratch. Three halvings, each towards the passage nearest to the middle, then a straight line.
+    ways: (12, BATCH or more) scratch. Three halvings, each towards the passage nearest to the middle, then a straight line.
     """
     flat = centres.reshape((3, centres.shape[1] * centres.shape[2]))
     for i in range(count):
@@ -86,26 +86,31 @@ def grid_edges(picture: Any, grid: Any, least: Any, across: Any, down: Any) -> A
     # Each centre is looked at once, not by each of its four boundaries; boundaries with an edge are gathered and measured many at a
     # time, without a branch that no processor can foresee: 25 us for 20x20 seen for the first time before, 7 us so.
     centres = np.empty((3, grid.shape[0] + 1, grid.shape[1] + 1))
-    scratch, ways = greys_scratch(), np.empty((12, BATCH))
+    scratch, ways = greys_scratch(), np.empty((12, BATCH + APART))
     begin, which = np.empty(BATCH, np.int32), np.empty(BATCH, np.int32)
     _centres(picture, grid, scratch, centres)
     greys, wide = centres[2].ravel(), centres.shape[2]
+    there = np.empty(greys.size, np.uint8)
     for direction in range(2):
         out = across if direction == 0 else down
         next_on = 1 if direction == 0 else wide
         edges, signs = out[0].ravel(), out[1].ravel()
         edges[:] = 9.0
         signs[:] = 0.0
+        for k in range(greys.size - next_on):
+            there[k] = 0 if abs(greys[np.uint64(k + next_on)] - greys[k]) < least else 1
         count = 0
         for i in range(out.shape[1]):
-            line = (i + 1) * wide if direction == 0 else i * wide + 1
+            line, first = (i + 1) * wide if direction == 0 else i * wide + 1, i * out.shape[2]
             for j in range(out.shape[2]):
-                at = np.uint64(line + j)
-                begin[count], which[count] = line + j, i * out.shape[2] + j
-                count += 0 if abs(greys[at + np.uint64(next_on)] - greys[at]) < least else 1
+                begin[count], which[count] = line + j, first + j
+                count += there[np.uint64(line + j)]
             if count + out.shape[2] < BATCH and i + 1 < out.shape[1]:
                 continue
-            _passages(picture, centres, next_on, begin, count, scratch, ways)
+            # A multiple of 16 at once leaves no rest for the loops: the last ways are any.
+            for k in range(count, (count + 15) // 16 * 16):
+                begin[k] = line
+            _passages(picture, centres, next_on, begin, (count + 15) // 16 * 16, scratch, ways)
             for k in range(count):
                 at = np.uint64(which[k])
                 edges[at], signs[at] = ways[0, k], ways[5, k]

@@ -31,6 +31,10 @@ BATCH = 256
 """Places whose greys `greys_at` takes at once: what it notes of each stays in the first cache."""
 
 
+APART = 24
+"""Numbers between the rows of what is noted of a batch: rows 4096 bytes apart take each other's way into the first cache."""
+
+
 @helper
 def _around(flat: Any, width: Any, at: Any, count: Any, near: Any) -> None:
     """The greys of each place's pixel, the one to the right of it and the two below, in the four bytes of near[i]."""
@@ -46,7 +50,7 @@ def _around(flat: Any, width: Any, at: Any, count: Any, near: Any) -> None:
 @helper
 def greys_scratch() -> Any:
     """What `greys_at` notes of each place of a batch: its pixel, the four greys around it, its place between them."""
-    return np.empty(BATCH, np.int32), np.empty(BATCH, np.uint32), np.empty((2, BATCH))
+    return np.empty(BATCH, np.int32), np.empty(BATCH, np.uint32), np.empty((2, BATCH + APART))
 
 
 @helper
@@ -183,7 +187,7 @@ def sample_modules(picture: Any, grid: Any, aperture: Any, points: Any, out: Any
     flat, means = picture.ravel(), out.ravel()
     step = aperture / points
     first = 0.5 - 0.5 * aperture + 0.5 * step
-    corners, inside, sums = np.empty((10, BATCH)), np.empty(BATCH, np.bool_), np.empty(BATCH, np.int64)
+    corners, inside, sums = np.empty((10, BATCH + APART)), np.empty(BATCH, np.bool_), np.empty(BATCH, np.int64)
     ways, at, near = np.empty((4, BATCH), np.int32), np.empty(BATCH, np.int32), np.empty(BATCH, np.uint32)
     wide, at_once = np.int32(width), BATCH // out.shape[1]
     for row in range(0, out.shape[0], at_once):
