@@ -80,7 +80,7 @@ def _syndromes(words: Any, first: Any, stride: Any, count: Any, check: Any) -> A
     """The block as a polynomial at each root (Horner), (check,) int32 or more, and whether all are 0.
 
     All roots at once: times a^n is the exclusive or of a^(n + bit) over the bits that are set. Root by root through the logarithms
-    2 us for 40 codewords, so 0.5 us.
+    `correct_blocks` took 4.1 us for 40 right codewords, so 0.8 us.
     """
     roots = (check + 7) // 8 * 8
     sums = np.zeros(roots, np.int32)

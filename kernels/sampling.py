@@ -58,7 +58,7 @@ def greys_at(picture: Any, x: Any, y: Any, count: Any, scratch: Any, out: Any) -
     """As `bilinear`, bit for bit, for the first `count` places of x and y (n,) float64, BATCH at most; scratch: of `greys_scratch`.
 
     picture: 2x2 pixels at least. First all places, then all pixels, then all greys: places and greys are computed four at once, and
-    nothing branches. 1.7 ns a place, one by one 8.
+    nothing branches. 1.7 ns a place in a loop of them alone.
     """
     height, width = picture.shape
     flat = picture.ravel()

