@@ -43,10 +43,9 @@ STAGES: tuple[tuple[Any, str, str | Callable[..., str]], ...] = (
     (locate, "another", "alike"),
     (locate, "clocked", "clocks"),
     (locate, "guesses_of", "guesses"),
-    (decoding, "fit_grid", "fit"),
-    (decoding, "module_greys", "sample"),
-    (decoding, "judged", "sample"),
-    (decoding, "_read", "correct"),
+    (decoding, "fit_grid", "fit, sample"),
+    (decoding, "look_at", "judge, correct"),
+    (decoding, "_read", "message"),
 )
 """Module, function and name of each stage."""
 

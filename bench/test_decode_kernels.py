@@ -12,16 +12,20 @@ from kernels.block_map import block_gradients, find_regions, fourth_harmonic, li
 from kernels.components import cut_blocks, rank_parts
 from kernels.edges import grid_edges, projective_fit
 from kernels.finders import find_finders, partners, rank_turns, side_waves
+from kernels.grid_fit import bend_grid, fit_quad
 from kernels.lines import consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges, strip_edges_down
 from kernels.patterns import comb_scores, match_clocks
 from kernels.reduce import halve
 from kernels.reed_solomon import correct_blocks
 from kernels.sampling import edge_profile, sample_modules, turn_upright
+from kernels.symbols import TOLD, pack_codewords, place_codewords, read_greys, sample_grid, sample_quad
 from kernels.threshold import finder_errors, judge_modules
 from tests.decode.rendering import draw, modules
 from vision.decode.decode import decode
 from vision.decode.finders import shapes_of
+from vision.decode.placement import placement
 from vision.decode.search import Search, Workspace
+from vision.decode.symbol_sizes import SQUARE
 
 FRAME, CORNERS = draw(modules("0104012345678901" * 2, "24x24"), 8.0, 17.0, noise=3.0, frame=(1024, 1280))
 HALF = np.empty((512, 640), np.uint8)
@@ -48,6 +52,7 @@ V, U = np.mgrid[0:25, 0:25] / 24.0
 GRID = np.ascontiguousarray(CORNERS[1] + U[..., None] * (CORNERS[2] - CORNERS[1]) + V[..., None] * (CORNERS[0] - CORNERS[1]))
 ACROSS, DOWN = np.empty((2, 24, 25), np.float32), np.empty((2, 25, 24), np.float32)
 grid_edges(FRAME, GRID, 40.0, ACROSS, DOWN)
+GRID_OUT, ACROSS_OUT, DOWN_OUT = np.empty_like(GRID), np.empty_like(ACROSS), np.empty_like(DOWN)
 WORDS = np.zeros(60, np.uint8)
 WORDS[::8] = 9
 
@@ -75,7 +80,10 @@ SAMPLE_MODULES_OUT = np.empty((26, 26), np.float32)
 CORRECT_BLOCKS_CHANGED = np.zeros(1, np.int32)
 DECODE_WORK = Workspace()
 sample_modules(FRAME, GRID, 0.5, 3, SAMPLE_MODULES_OUT)
-JUDGED, BITS, CONFIDENCE = np.empty((9, 24, 24), np.float32), np.empty((24, 24), np.uint8), np.empty((24, 24), np.float32)
+BITS, TRUE_BITS, CONFIDENCE = np.empty((24, 24), np.uint8), np.empty((24, 24), np.uint8), np.empty((24, 24), np.float32)
+SIZE = SQUARE[7]
+PLACE_24 = placement(SIZE)
+WORDS_24, TOLD_24 = np.empty(60, np.uint8), np.empty(TOLD + 1, np.int32)
 ALIKE_PATCH, ALIKE_OUT = np.empty((100, 100), np.float32), np.empty((4, 2))
 ALIKE_RIGHT = (QUAD[1] - QUAD[0]) / 72.0
 ALIKE_START = CORNERS.mean(axis=0) - 49.5 * ALIKE_RIGHT - 49.5 * np.array((-ALIKE_RIGHT[1], ALIKE_RIGHT[0]))
@@ -126,11 +134,18 @@ ROWS: dict[str, Any] = {
     "match_clocks": lambda: match_clocks(FRAME, QUAD[None], np.array([(24, 24)], np.int32), 1.0, 0.6, 2, 0.1, MATCH_CLOCKS_OUT),
     "grid_edges": lambda: grid_edges(FRAME, GRID, 40.0, ACROSS, DOWN),
     "find_alike": lambda: find_alike(FRAME, ALIKE_PLACE, ALIKE_PATCH, 72, 72, 1.0, ALIKE_OUT),
-    "judge_modules": lambda: judge_modules(SAMPLE_MODULES_OUT, 0.0, JUDGED, BITS, CONFIDENCE),
-    "finder_errors": lambda: finder_errors(BITS, BITS, CONFIDENCE > 0.5),
-    "projective_fit": lambda: projective_fit(
-        ACROSS, DOWN, 0.5, np.zeros(10), np.empty(10), PROJECTIVE_FIT_NORMAL, PROJECTIVE_FIT_RIGHT
+    "judge_modules": lambda: judge_modules(SAMPLE_MODULES_OUT, 0.0, BITS, CONFIDENCE),
+    "finder_errors": lambda: finder_errors(BITS, PLACE_24.layout),
+    "bend_grid": lambda: bend_grid(GRID, ACROSS, DOWN, np.zeros(10), GRID_OUT),
+    "fit_quad": lambda: fit_quad(FRAME, QUAD.copy(), 4, GRID_OUT, ACROSS_OUT, DOWN_OUT, np.empty(10)),
+    "sample_grid": lambda: sample_grid(FRAME, GRID, False, SAMPLE_MODULES_OUT),
+    "sample_quad": lambda: sample_quad(FRAME, QUAD.copy(), 4, False, GRID_OUT, SAMPLE_MODULES_OUT),
+    "pack_codewords": lambda: pack_codewords(BITS, PLACE_24.bit_module, WORDS_24),
+    "place_codewords": lambda: place_codewords(WORDS_24, PLACE_24.bit_module, PLACE_24.layout, TRUE_BITS),
+    "read_greys": lambda: read_greys(
+        SAMPLE_MODULES_OUT, 0.0, PLACE_24.bit_module, PLACE_24.layout, 50, 1, 24, BITS, CONFIDENCE, TRUE_BITS, WORDS_24, TOLD_24
     ),
+    "projective_fit": lambda: projective_fit(ACROSS, DOWN, 0.5, np.zeros(10), PROJECTIVE_FIT_NORMAL, PROJECTIVE_FIT_RIGHT),
     "sample_modules": lambda: sample_modules(FRAME, GRID, 0.5, 3, SAMPLE_MODULES_OUT),
     "correct_blocks": lambda: correct_blocks(WORDS.copy(), np.zeros(60, np.bool_), 1, 24, CORRECT_BLOCKS_CHANGED),
     "decode": lambda: decode(FRAME, Search(symbol_count=1), DECODE_WORK),

@@ -90,14 +90,14 @@ def fit_quad(picture: Any, quad: Any, rounds: Any, grid: Any, across: Any, down:
     in its last two (modules), 0 before.
     """
     rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
-    row, normal, right, h = np.zeros(10), np.zeros((10, 10)), np.zeros(10), np.zeros(8)
+    normal, right, h = np.zeros((10, 10)), np.zeros(10), np.zeros(8)
     moved = quad.copy()
     shift[:] = 0
     used = 0
     for step in range(rounds):
         _spread(quad, h, grid)
         grid_edges(picture, grid, least_difference(picture, grid), across, down)
-        used = projective_fit(across, down, 0.5 if step == 0 else 0.3, shift, row, normal, right)
+        used = projective_fit(across, down, 0.5 if step == 0 else 0.3, shift, normal, right)
         if used < 20:
             return -1
         solve_ridge(normal, right, 0.5)
@@ -125,55 +125,67 @@ def fit_quad(picture: Any, quad: Any, rounds: Any, grid: Any, across: Any, down:
 
 
 @helper
-def _smoothed(edges: Any, growth: Any, weights: Any, value: Any, mass: Any, out: Any) -> None:
+def _smoothed(edges: Any, growth: Any, weights: Any, out: Any) -> None:
     """Offsets, growth taken out, as weighted means over neighbouring boundaries, drawn to 0 where there are few."""
     rows, columns = out.shape
+    value, mass = np.empty((rows, columns)), np.empty((rows, columns))
     for r in range(rows):
         for c in range(columns):
             offset = edges[0, r, c] - growth * edges[1, r, c]
             there = edges[0, r, c] < 1.0 and abs(offset) < 0.4
-            value[0, r, c] = offset if there else 0.0
-            mass[0, r, c] = 1.0 if there else 0.0
+            value[r, c] = offset if there else 0.0
+            mass[r, c] = 1.0 if there else 0.0
+    # A line of means over rows, its ends repeated, so that the means over columns need no test.
+    values, masses = np.empty(columns + 2 * SMOOTH_REACH), np.empty(columns + 2 * SMOOTH_REACH)
     for r in range(rows):
-        for c in range(columns):
-            value[1, r, c] = mass[1, r, c] = 0.0
+        values[:] = 0.0
+        masses[:] = 0.0
         for k in range(-SMOOTH_REACH, SMOOTH_REACH + 1):
             from_row, weight = min(max(r + k, 0), rows - 1), weights[k + SMOOTH_REACH]
             for c in range(columns):
-                value[1, r, c] += weight * value[0, from_row, c]
-                mass[1, r, c] += weight * mass[0, from_row, c]
-    for r in range(rows):
+                values[c + SMOOTH_REACH] += weight * value[from_row, c]
+            for c in range(columns):
+                masses[c + SMOOTH_REACH] += weight * mass[from_row, c]
+        for c in range(SMOOTH_REACH):
+            values[c], values[columns + SMOOTH_REACH + c] = values[SMOOTH_REACH], values[columns + SMOOTH_REACH - 1]
+            masses[c], masses[columns + SMOOTH_REACH + c] = masses[SMOOTH_REACH], masses[columns + SMOOTH_REACH - 1]
         for c in range(columns):
             total, there = 0.0, 0.15
-            for k in range(-SMOOTH_REACH, SMOOTH_REACH + 1):
-                from_column, weight = min(max(c + k, 0), columns - 1), weights[k + SMOOTH_REACH]
-                total += weight * value[1, r, from_column]
-                there += weight * mass[1, r, from_column]
+            for k in range(2 * SMOOTH_REACH + 1):
+                total += weights[k] * values[c + k]
+                there += weights[k] * masses[c + k]
             out[r, c] = total / there
 
 
-@kernel(void(array(f64, 3), array(f32, 3), array(f32, 3), array(f64, 1), array(f64, 3), array(f64, 3)))
-def bend_grid(grid: Any, across: Any, down: Any, shift: Any, scratch: Any, out: Any) -> None:
+@helper
+def _moved(grid: Any, right: Any, below: Any, r: Any, c: Any, before_c: Any, after_c: Any, out: Any) -> None:
+    """A corner of a grid moved by the means of the offsets beside it; before_c, after_c: its neighbours in its row."""
+    rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
+    before_r, after_r = max(r - 1, 0), min(r + 1, rows)
+    move_u = 0.5 * (right[before_r, c] + right[min(r, rows - 1), c])
+    move_v = 0.5 * (below[r, before_c] + below[r, min(c, columns - 1)])
+    for axis in range(2):
+        unit_u = (grid[r, after_c, axis] - grid[r, before_c, axis]) / (after_c - before_c)
+        unit_v = (grid[after_r, c, axis] - grid[before_r, c, axis]) / (after_r - before_r)
+        out[r, c, axis] = grid[r, c, axis] + move_u * unit_u + move_v * unit_v
+
+
+@kernel(void(array(f64, 3), array(f32, 3), array(f32, 3), array(f64, 1), array(f64, 3)))
+def bend_grid(grid: Any, across: Any, down: Any, shift: Any, out: Any) -> None:
     """A grid moved to where the edges lie locally: each corner by the weighted mean of the offsets around it.
 
-    grid, across, down, shift: as from `fit_quad`. scratch: (6, rows + 1, columns + 1) float64. out: (rows + 1, columns + 1, 2)
-    float64.
+    grid, across, down, shift: as from `fit_quad`. out: (rows + 1, columns + 1, 2) float64.
     """
     rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
     weights = np.empty(2 * SMOOTH_REACH + 1)
     for k in range(-SMOOTH_REACH, SMOOTH_REACH + 1):
         weights[k + SMOOTH_REACH] = np.exp(-0.5 * (k / SMOOTH_WIDTH) ** 2)
     weights /= weights.sum()
-    right, below = scratch[4, :rows], scratch[5, :, :columns]
-    _smoothed(across, shift[8], weights, scratch[:2], scratch[2:4], right)
-    _smoothed(down, shift[9], weights, scratch[:2], scratch[2:4], below)
+    right, below = np.empty((rows, columns + 1)), np.empty((rows + 1, columns))
+    _smoothed(across, shift[8], weights, right)
+    _smoothed(down, shift[9], weights, below)
     for r in range(rows + 1):
-        before_r, after_r = max(r - 1, 0), min(r + 1, rows)
-        for c in range(columns + 1):
-            before_c, after_c = max(c - 1, 0), min(c + 1, columns)
-            move_u = 0.5 * (right[max(r - 1, 0), c] + right[min(r, rows - 1), c])
-            move_v = 0.5 * (below[r, max(c - 1, 0)] + below[r, min(c, columns - 1)])
-            for axis in range(2):
-                unit_u = (grid[r, after_c, axis] - grid[r, before_c, axis]) / (after_c - before_c)
-                unit_v = (grid[after_r, c, axis] - grid[before_r, c, axis]) / (after_r - before_r)
-                out[r, c, axis] = grid[r, c, axis] + move_u * unit_u + move_v * unit_v
+        _moved(grid, right, below, r, 0, 0, 1, out)
+        for c in range(1, columns):
+            _moved(grid, right, below, r, c, c - 1, c + 1, out)
+        _moved(grid, right, below, r, columns, columns - 1, columns, out)

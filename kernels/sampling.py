@@ -27,16 +27,55 @@ def bilinear(picture: Any, x: Any, y: Any) -> Any:
     return above + fy * (below - above)
 
 
+BATCH = 256
+"""Places whose greys `greys_at` takes at once: what it notes of each stays in the first cache."""
+
+
+APART = 24
+"""Numbers between the rows of what is noted of a batch: rows 4096 bytes apart take each other's way into the first cache."""
+
+
 @helper
-def grey_at(picture: Any, inside: Any, x: Any, y: Any) -> Any:
-    """As `bilinear`, without its clamping where the place is known to lie inside: 0 <= x < width - 1, 0 <= y < height - 1."""
-    if not inside:
-        return bilinear(picture, x, y)
-    left, top = int(x), int(y)
-    fx, fy = x - left, y - top
-    above = picture[top, left] + fx * (float(picture[top, left + 1]) - picture[top, left])
-    below = picture[top + 1, left] + fx * (float(picture[top + 1, left + 1]) - picture[top + 1, left])
-    return above + fy * (below - above)
+def _around(flat: Any, width: Any, at: Any, count: Any, near: Any) -> None:
+    """The greys of each place's pixel, the one to the right of it and the two below, in the four bytes of near[i]."""
+    # Unsigned places need no test for counting from the end; two greys side by side become one load.
+    one_on, row_on, row_one_on = np.uint64(1), np.uint64(width), np.uint64(width + 1)
+    for i in range(count):
+        here = np.uint64(at[i])
+        above = np.uint64(flat[here]) | np.uint64(flat[here + one_on]) << np.uint64(8)
+        below = np.uint64(flat[here + row_on]) | np.uint64(flat[here + row_one_on]) << np.uint64(8)
+        near[i] = above | below << np.uint64(16)
+
+
+@helper
+def greys_scratch() -> Any:
+    """What `greys_at` notes of each place of a batch: its pixel, the four greys around it, its place between them."""
+    return np.empty(BATCH, np.int32), np.empty(BATCH, np.uint32), np.empty((2, BATCH + APART))
+
+
+@helper
+def greys_at(picture: Any, x: Any, y: Any, count: Any, scratch: Any, out: Any) -> None:
+    """As `bilinear`, bit for bit, for the first `count` places of x and y (n,) float64, BATCH at most; scratch: of `greys_scratch`.
+
+    picture: 2x2 pixels at least. First all places, then all pixels, then all greys: places and greys are computed four at once, and
+    nothing branches. 1.7 ns a place in a loop of them alone.
+    """
+    height, width = picture.shape
+    flat = picture.ravel()
+    at, near, part = scratch
+    for i in range(count):
+        in_x, in_y = min(max(x[i], 0.0), width - 1.0), min(max(y[i], 0.0), height - 1.0)
+        # On the last pixel all the way from the one before, which comes to the same.
+        left, top = min(np.int32(in_x), np.int32(width - 2)), min(np.int32(in_y), np.int32(height - 2))
+        part[0, i], part[1, i] = in_x - left, in_y - top
+        at[i] = top * width + left
+    _around(flat, width, at, count, near)
+    for i in range(count):
+        greys = np.int64(near[i])
+        a, b, c, d = float(greys & 255), float(greys >> 8 & 255), float(greys >> 16 & 255), float(greys >> 24)
+        above = a + part[0, i] * (b - a)
+        below = c + part[0, i] * (d - c)
+        out[i] = above + part[1, i] * (below - above)
 
 
 AT_ONCE, SIDE_MOST = 8, 65535
@@ -124,6 +163,60 @@ def turn_upright(picture: Any, x0: Any, y0: Any, right_x: Any, right_y: Any, dow
                 out[top + j, column] = bilinear(picture, x + column * right_x, y + column * right_y)
 
 
+@helper
+def _corners_of(grid: Any, k: Any, m: Any, corners: Any, i: Any) -> None:
+    """x and y of the corners of module (k, m): upper left, upper right, lower left, lower right."""
+    corners[0, i], corners[1, i] = grid[k, m, 0], grid[k, m, 1]
+    corners[2, i], corners[3, i] = grid[k, m + 1, 0], grid[k, m + 1, 1]
+    corners[4, i], corners[5, i] = grid[k + 1, m, 0], grid[k + 1, m, 1]
+    corners[6, i], corners[7, i] = grid[k + 1, m + 1, 0], grid[k + 1, m + 1, 1]
+
+
+@helper
+def _places(grid: Any, begin: Any, end: Any, first: Any, width: Any, height: Any, corners: Any, inside: Any) -> Any:
+    """Of the modules of rows begin to end, the ring counted: x and y of the four corners, and where in the module its first place
+    is, right and down: corners (10, n). The ring's are those of the module within, continued. Returns how many they are.
+
+    inside: (n,) bool, whether every place of a module is sure to lie inside the picture.
+    """
+    rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
+    count = 0
+    for r in range(begin, end):
+        k = min(max(r - 1, 0), rows - 1)
+        _corners_of(grid, k, 0, corners, count)
+        for m in range(columns):
+            _corners_of(grid, k, m, corners, count + 1 + m)
+        _corners_of(grid, k, columns - 1, corners, count + columns + 1)
+        down = r - 1 + first - k
+        for c in range(columns + 2):
+            corners[8, count + c], corners[9, count + c] = c - 1 + first - min(max(c - 1, 0), columns - 1), down
+        count += columns + 2
+    for i in range(count):
+        x0, y0, x1, y1 = corners[0, i], corners[1, i], corners[2, i], corners[3, i]
+        x2, y2, x3, y3 = corners[4, i], corners[5, i], corners[6, i], corners[7, i]
+        # The ring lies within one module more: with this much room no place of it is outside.
+        room = abs(x3 - x0) + abs(x2 - x1) + abs(y3 - y0) + abs(y2 - y1)
+        least, right, below = min(x0, x1, x2, x3, y0, y1, y2, y3), max(x0, x1, x2, x3), max(y0, y1, y2, y3)
+        inside[i] = (least > room) & (right < width - 1 - room) & (below < height - 1 - room)
+    return count
+
+
+@helper
+def _clamped_sum(picture: Any, corners: Any, i: Any, step: Any, points: Any) -> Any:
+    """The sum of a module's greys where some of its places may lie outside the picture."""
+    x0, y0, x1, y1 = corners[0, i], corners[1, i], corners[2, i], corners[3, i]
+    x2, y2, x3, y3 = corners[4, i], corners[5, i], corners[6, i], corners[7, i]
+    total = 0.0
+    for down in range(points):
+        v = corners[9, i] + down * step
+        left_x, left_y = x0 + (x2 - x0) * v, y0 + (y2 - y0) * v
+        step_x, step_y = x1 + (x3 - x1) * v - left_x, y1 + (y3 - y1) * v - left_y
+        for right in range(points):
+            u = corners[8, i] + right * step
+            total += bilinear(picture, left_x + step_x * u, left_y + step_y * u)
+    return total
+
+
 @kernel(void(pixels, array(f64, 3, True), f64, i64, array(f32, 2)))
 def sample_modules(picture: Any, grid: Any, aperture: Any, points: Any, out: Any) -> Any:
     """Mean grey of each module and of the ring of modules around the symbol.
@@ -131,47 +224,45 @@ def sample_modules(picture: Any, grid: Any, aperture: Any, points: Any, out: Any
     picture: (h, w) uint8. grid: (rows + 1, columns + 1, 2) float64, module corners x, y in pixels. aperture: side of the square
     that is averaged, in modules. points: places per side of it. out: (rows + 2, columns + 2) float32, the ring outermost.
     """
-    rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
     height, width = picture.shape
-    flat = picture.ravel()
-    one_on, row_on = np.uint64(1), np.uint64(width)
+    flat, means = picture.ravel(), out.ravel()
     step = aperture / points
     first = 0.5 - 0.5 * aperture + 0.5 * step
-    for r in range(out.shape[0]):
-        # Linear inside a module, continued outside the symbol.
-        k = min(max(r - 1, 0), rows - 1)
-        fr = r - 1 + first - k
-        for c in range(out.shape[1]):
-            m = min(max(c - 1, 0), columns - 1)
-            fc = c - 1 + first - m
-            x0, y0, x1, y1 = grid[k, m, 0], grid[k, m, 1], grid[k, m + 1, 0], grid[k, m + 1, 1]
-            x2, y2, x3, y3 = grid[k + 1, m, 0], grid[k + 1, m, 1], grid[k + 1, m + 1, 0], grid[k + 1, m + 1, 1]
-            # The ring lies within one module more: with this much room no place of it is outside.
-            room = abs(x3 - x0) + abs(x2 - x1) + abs(y3 - y0) + abs(y2 - y1)
-            inside = min(x0, x1, x2, x3) > room and max(x0, x1, x2, x3) < width - 1 - room
-            inside = inside and min(y0, y1, y2, y3) > room and max(y0, y1, y2, y3) < height - 1 - room
-            total, greys = 0.0, np.int64(0)
-            for i in range(points):
-                v = fr + i * step
-                left_x, left_y = x0 + (x2 - x0) * v, y0 + (y2 - y0) * v
-                step_x, step_y = x1 + (x3 - x1) * v - left_x, y1 + (y3 - y1) * v - left_y
-                if not inside:
-                    for j in range(points):
-                        u = fc + j * step
-                        total += bilinear(picture, left_x + step_x * u, left_y + step_y * u)
-                    continue
-                # Whole numbers of 1/4096 pixel: 15 us for 20x20 modules, with places as they are 45 us.
-                at_x, at_y = np.int64((left_x + step_x * fc) * 4096.0), np.int64((left_y + step_y * fc) * 4096.0)
-                move_x, move_y = np.int64(step_x * step * 4096.0), np.int64(step_y * step * 4096.0)
-                for _ in range(points):
-                    at, fx, fy = np.uint64((at_y >> 12) * width + (at_x >> 12)), at_x & 4095, at_y & 4095
-                    above = (np.int64(flat[at]) << 12) + fx * (np.int64(flat[at + one_on]) - np.int64(flat[at]))
-                    at += row_on
-                    below = (np.int64(flat[at]) << 12) + fx * (np.int64(flat[at + one_on]) - np.int64(flat[at]))
-                    greys += (above << 12) + fy * (below - above)
-                    at_x += move_x
-                    at_y += move_y
-            out[r, c] = (total + greys / 16777216.0) / (points * points)
+    corners, inside, sums = np.empty((10, BATCH + APART)), np.empty(BATCH, np.bool_), np.empty(BATCH, np.int64)
+    ways, at, near = np.empty((4, BATCH), np.int32), np.empty(BATCH, np.int32), np.empty(BATCH, np.uint32)
+    wide, at_once = np.int32(width), BATCH // out.shape[1]
+    for row in range(0, out.shape[0], at_once):
+        start = row * out.shape[1]
+        count = _places(grid, row, min(row + at_once, out.shape[0]), first, width, height, corners, inside)
+        sums[:] = 0
+        # One place of every module at a time, in whole numbers of 1/4096 pixel: 9 us for 20x20 modules, module by module 18 us,
+        # with places as they are 45 us.
+        for down in range(points):
+            for i in range(count):
+                x0, y0, x1, y1 = corners[0, i], corners[1, i], corners[2, i], corners[3, i]
+                v = corners[9, i] + down * step
+                left_x, left_y = x0 + (corners[4, i] - x0) * v, y0 + (corners[5, i] - y0) * v
+                step_x, step_y = x1 + (corners[6, i] - x1) * v - left_x, y1 + (corners[7, i] - y1) * v - left_y
+                u = corners[8, i]
+                ways[0, i], ways[1, i] = np.int32((left_x + step_x * u) * 4096.0), np.int32((left_y + step_y * u) * 4096.0)
+                ways[2, i], ways[3, i] = np.int32(step_x * step * 4096.0), np.int32(step_y * step * 4096.0)
+            for _ in range(points):
+                for i in range(count):
+                    at[i] = (ways[1, i] >> 12) * wide + (ways[0, i] >> 12) if inside[i] else 0
+                _around(flat, width, at, count, near)
+                for i in range(count):
+                    fx, fy = ways[0, i] & 4095, ways[1, i] & 4095
+                    greys = np.int64(near[i])
+                    a, b, c, d = greys & 255, greys >> 8 & 255, greys >> 16 & 255, greys >> 24
+                    above, below = (a << 12) + fx * (b - a), (c << 12) + fx * (d - c)
+                    sums[i] += np.uint32((above << 12) + fy * (below - above))  # below 2^32, and so eight at once
+                    ways[0, i] += ways[2, i]
+                    ways[1, i] += ways[3, i]
+        for i in range(count):
+            means[start + i] = sums[i] / 16777216.0 / (points * points)
+        for i in range(count):
+            if not inside[i]:
+                means[start + i] = _clamped_sum(picture, corners, i, step, points) / (points * points)
 
 
 @kernel(void(pixels, f64, f64, f64, f64, f64, f64, i64, array(f32, 1)))

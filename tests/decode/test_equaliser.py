@@ -13,10 +13,7 @@ from tests.decode.rendering import modules
 from vision.decode.decode import SHARPEN
 from vision.decode.equaliser import equalised
 from vision.decode.sample import judged
-from vision.decode.search import Workspace
 from vision.decode.symbol_sizes import size_of
-
-WORK = Workspace()
 
 
 def mixed(
@@ -54,7 +51,7 @@ def test_it_does_what_sharpening_alike_in_all_directions_does_not() -> None:
     text = "EQUALISED 0123456789 BY ITS FINDER"
     bits = modules(text, "32x32")
     greys = mixed(bits, 0.04, 0.23, 0.3, 1.5, 7)
-    plain = min(int((judged(greys, sharpen, WORK).bits != bits).sum()) for sharpen in SHARPEN)
+    plain = min(int((judged(greys, sharpen).bits != bits).sum()) for sharpen in SHARPEN)
     taught = [int((learnt.bits != bits).sum()) for learnt in equalised(greys, size_of(32, 32))]  # type: ignore[arg-type]
     assert plain > 30
     assert max(taught) < plain / 10

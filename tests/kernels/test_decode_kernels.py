@@ -172,7 +172,7 @@ def test_grid_edges_and_projective_fit_find_a_shifted_grid() -> None:
     assert np.median(down[0][down[0] < 1]) == pytest.approx(0.2, abs=0.02)
     assert (across[1][:, 0] == -1).all()  # darker to the right
     normal, right = np.empty((10, 10)), np.empty(10)
-    used = projective_fit(across, down, 0.5, np.zeros(10), np.empty(10), normal, right)
+    used = projective_fit(across, down, 0.5, np.zeros(10), normal, right)
     assert used == there.sum() + (down[0] < 1).sum()
     solved = np.linalg.solve(normal, right)
     assert solved[[0, 3]] == pytest.approx((-0.15, 0.2), abs=0.02)

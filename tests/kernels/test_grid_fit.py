@@ -9,7 +9,7 @@ from kernels.components import unlike_boxes
 from kernels.grid_fit import bend_grid, fit_quad, least_difference
 from kernels.lines import consistency, pick_lines, straight_runs, strip_edges
 from kernels.patterns import match_clocks
-from kernels.threshold import finder_errors, judge_modules, local_threshold
+from kernels.threshold import FINDER, finder_errors, judge_modules, local_threshold
 from tests.decode.rendering import draw, modules
 from tests.reference import grid_fit as slow
 
@@ -20,7 +20,7 @@ def test_local_threshold(shape: tuple[int, int]) -> None:
     light = np.linspace(90, 220, shape[1])
     greys = (light - 60 * rng.integers(0, 2, shape) + rng.normal(0, 5, shape)).astype(np.float32)
     threshold, half = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    local_threshold(greys, np.empty((6, *shape), np.float32), threshold, half)
+    local_threshold(greys, threshold, half)
     expected = slow.local_threshold(greys.astype(float))
     np.testing.assert_allclose(threshold, expected[0], atol=0.02)
     np.testing.assert_allclose(half, expected[1], atol=0.02)
@@ -47,7 +47,7 @@ def test_bend_grid() -> None:
     shift = np.zeros(10)
     shift[8:] = 0.06, -0.04
     out = np.empty_like(grid)
-    bend_grid(grid, across, down, shift, np.empty((6, rows + 1, columns + 1)), out)
+    bend_grid(grid, across, down, shift, out)
     right = slow.smoothed(across[0].astype(float), across[1].astype(float), 0.06)
     below = slow.smoothed(down[0].astype(float), down[1].astype(float), -0.04)
     np.testing.assert_allclose(out, slow.bent(grid, right, below), atol=1e-5)
@@ -118,7 +118,7 @@ def test_judge_modules_and_finder_errors(shape: tuple[int, int], sharpen: float)
     rows, columns = shape
     greys = (rng.integers(0, 2, (rows + 2, columns + 2)) * 120 + 60 + rng.normal(0, 8, (rows + 2, columns + 2))).astype(np.float32)
     bits, confidence = np.empty(shape, np.uint8), np.empty(shape, np.float32)
-    judge_modules(greys, sharpen, np.empty((9, *shape), np.float32), bits, confidence)
+    judge_modules(greys, sharpen, bits, confidence)
     exact = greys.astype(float)
     around = exact[:-2, 1:-1] + exact[2:, 1:-1] + exact[1:-1, :-2] + exact[1:-1, 2:]
     inner = exact[1:-1, 1:-1] * (1 + 4 * sharpen) - sharpen * around
@@ -127,4 +127,4 @@ def test_judge_modules_and_finder_errors(shape: tuple[int, int], sharpen: float)
     assert (bits[sure] == (inner < threshold)[sure]).all()
     np.testing.assert_allclose(confidence, np.minimum(np.abs(inner - threshold) / half, 1), atol=2e-3)
     pattern, finder = rng.integers(0, 2, shape).astype(np.uint8), rng.integers(0, 2, shape).astype(np.bool_)
-    assert finder_errors(bits, pattern, finder) == (bits != pattern)[finder].sum()
+    assert finder_errors(bits, pattern + FINDER * finder.astype(np.uint8)) == (bits != pattern)[finder].sum()

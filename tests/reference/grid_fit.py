@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from tests.reference.decode_pictures import bilinear
+
 Array = npt.NDArray[np.float64]
 
 
@@ -80,3 +82,63 @@ def unlike_boxes(boxes: Array, order: list[int]) -> list[int]:
         if not any((np.abs(boxes[index] - boxes[other]) < limits).all() for other in kept):
             kept.append(index)
     return kept
+
+
+def centre(grid: Array, r: int, c: int) -> Array:
+    """The middle (x, y) of module (r, c); beyond the symbol that of the module within, continued."""
+    k, m = min(max(r, 0), grid.shape[0] - 2), min(max(c, 0), grid.shape[1] - 2)
+    v, u = r + 0.5 - k, c + 0.5 - m
+    above, below = grid[k, m] * (1 - u) + grid[k, m + 1] * u, grid[k + 1, m] * (1 - u) + grid[k + 1, m + 1] * u
+    return np.asarray(above * (1 - v) + below * v)
+
+
+def edge_between(picture: npt.NDArray[np.uint8], start: Array, end: Array, least: float) -> tuple[float, float]:
+    """Where between two centres the grey passes their mean, from -0.5 to 0.5, and the sign; 9 and 0 where they hardly differ."""
+    first, last = bilinear(picture, *start), bilinear(picture, *end)
+    if abs(last - first) < least:
+        return 9.0, 0.0
+    sign, middle = (1.0 if last > first else -1.0), (first + last) / 2
+    low, high, below, above = 0.0, 1.0, (first - middle) * sign, (last - middle) * sign
+    for _ in range(3):
+        t = (low + high) / 2
+        value = (bilinear(picture, *(start + (end - start) * t)) - middle) * sign
+        if value >= 0:
+            high, above = t, value
+        else:
+            low, below = t, value
+    return low - below * (high - low) / (above - below) - 0.5, sign
+
+
+def edges(picture: npt.NDArray[np.uint8], grid: Array, least: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Offsets and signs of the edges at the vertical boundaries, (2, rows, columns + 1), and at the horizontal ones."""
+    rows, columns = grid.shape[0] - 1, grid.shape[1] - 1
+    across, down = np.empty((2, rows, columns + 1), np.float32), np.empty((2, rows + 1, columns), np.float32)
+    for r in range(rows):
+        for c in range(columns + 1):
+            across[:, r, c] = edge_between(picture, centre(grid, r, c - 1), centre(grid, r, c), least)
+    for r in range(rows + 1):
+        for c in range(columns):
+            down[:, r, c] = edge_between(picture, centre(grid, r - 1, c), centre(grid, r, c), least)
+    return across, down
+
+
+def equations(
+    across: npt.NDArray[np.float32], down: npt.NDArray[np.float32], reach: float, before: Array
+) -> tuple[Array, Array, int]:
+    """The normal equations of the projective shift: one row per edge that lies within reach of what is expected."""
+    rows, columns = across.shape[1], down.shape[2]
+    terms, offsets = [], []
+    for direction, found in enumerate((across, down)):
+        for r in range(found.shape[1]):
+            for c in range(found.shape[2]):
+                u, v = (2 * c + direction) / columns - 1, (2 * r + 1 - direction) / rows - 1
+                along, size = (u, columns) if direction == 0 else (v, rows)
+                row = np.zeros(10)
+                row[3 * direction : 3 * direction + 3] = 1, u, v
+                row[6:8] = u * along * size / 2, v * along * size / 2
+                row[8 + direction] = found[1, r, c]
+                if found[0, r, c] <= 1 and abs(found[0, r, c] - row @ before) < reach:
+                    terms.append(row)
+                    offsets.append(float(found[0, r, c]))
+    table = np.array(terms)
+    return table.T @ table, table.T @ np.array(offsets), len(terms)

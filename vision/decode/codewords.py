@@ -7,17 +7,22 @@ and the finder pattern seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import comb, inf, log2
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.reed_solomon import correct_blocks
+from kernels.symbols import TOLD, read_greys
 from kernels.threshold import finder_errors
-from vision.decode.placement import Bits, codewords_of, modules_of, placement
+from vision.decode.placement import Bits, Placement, codewords_of, modules_of, placement
+from vision.decode.sample import Greys
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.types import Modules
+
+FINDER_LEAST = 14.0
+"""Evidence of the finder, in bits, below which error correction is not tried."""
 
 NEEDED_BITS = 44.0
 """Evidence, with that of the finder, below which a read is refused: a frame tries up to some thousand hypotheses (2**12), a line
@@ -57,11 +62,19 @@ class Corrected:
 
 def finder_bits(bits: Bits, size: SymbolSize) -> float:
     """How much the finder seen says against chance, in bits: its modules, times what one is worth at the error rate seen."""
+    place, evidence, _ = _finder_of(size)
+    return evidence[int(finder_errors(bits, place.layout))]
+
+
+@cache
+def _finder_of(size: SymbolSize) -> tuple[Placement, tuple[float, ...], int]:
+    """The placement of a size, the evidence of its finder by how many modules are wrong, and the most wrong with which error
+    correction is tried."""
     place = placement(size)
-    return _finder_bits(place.finder_count, int(finder_errors(bits, place.pattern, place.finder)))
+    evidence = tuple(_finder_bits(place.finder_count, wrong) for wrong in range(place.finder_count + 1))
+    return place, evidence, sum(bits >= FINDER_LEAST for bits in evidence) - 1
 
 
-@lru_cache(maxsize=1024)
 def _finder_bits(count: int, wrong: int) -> float:
     if wrong == 0:
         return float(count)
@@ -84,6 +97,28 @@ def check_bits(size: SymbolSize, changed: tuple[int, ...], erased: tuple[int, ..
         tries = log2(comb(max(count - erasures, errors), errors))
         least = min(least, 8.0 * (size.check_per_block - erasures) - 8.0 * errors - tries)
     return least
+
+
+def look_at(greys: Greys, sharpen: float, size: SymbolSize) -> tuple[Modules, float, Corrected | None]:
+    """Judges the modules of a symbol, as `judged`: they, the evidence of their finder in bits, and what `correct` makes of them,
+    which is tried where that reaches FINDER_LEAST.
+
+    greys: (rows + 2, columns + 2) float32 with the ring around; sharpen: as of `judged`.
+    """
+    shape = size.rows, size.columns
+    bits, confidence, true_bits = np.empty(shape, np.uint8), np.empty(shape, np.float32), np.empty(shape, np.uint8)
+    words, told = np.empty(size.total, np.uint8), np.empty(TOLD + size.blocks, np.int32)
+    place, evidence, most_wrong = _finder_of(size)
+    check, blocks = size.check_per_block, size.blocks
+    read_greys(greys, sharpen, place.bit_module, place.layout, most_wrong, blocks, check, bits, confidence, true_bits, words, told)
+    wrong, good, *changed = told.tolist()
+    modules = Modules(bits, confidence)
+    if not good:
+        return modules, evidence[wrong], None
+    changes = tuple(changed)
+    certain = check_bits(size, changes, (0,) * blocks)
+    data = words[: size.data].tobytes()
+    return modules, evidence[wrong], Corrected(size, data, true_bits, changes, 0, certain, evidence[wrong])
 
 
 def correct(modules: Modules, erasures: int = 0, unskewed_144: bool = False) -> Corrected | None:

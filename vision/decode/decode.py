@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
 from kernels.quads import overlapping
-from vision.decode.codewords import Corrected, correct, finder_bits
+from vision.decode.codewords import FINDER_LEAST, Corrected, correct, look_at
 from vision.decode.encodation import EncodationError, Message, read_message
 from vision.decode.equaliser import equalised
 from vision.decode.finders import Candidate
@@ -16,7 +17,7 @@ from vision.decode.grid import fit_grid
 from vision.decode.locate import candidates
 from vision.decode.placement import placement
 from vision.decode.regions import Taken, quads_of
-from vision.decode.sample import judged, module_greys
+from vision.decode.sample import Greys, module_greys
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.decode.trials import Trials
@@ -26,9 +27,6 @@ from vision.types import CodewordCounts, Failure, Modules, Pixels, Reading, Symb
 
 SHARPEN = (0.0, 0.12, 0.25)
 """Shares of the neighbours' greys taken out of a module, in the order tried."""
-
-FINDER_LEAST = 14.0
-"""Evidence of the finder, in bits, below which error correction is not tried."""
 
 FINDER_HOPELESS = 6.0
 """Evidence of the finder, in bits, below which a candidate is dropped at once: sharpening does not make a finder of noise."""
@@ -158,7 +156,7 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
     unread: list[tuple[float, Found]] = []
     hard: list[tuple[float, Symbol]] = []
     for candidate in candidates(frame, search, work, effort, taken, rim, trials.looking(view)):
-        attempt = _attempt(frame, candidate, work, effort, not view.name)
+        attempt = _attempt(frame, candidate, effort, not view.name)
         result = attempt.found
         if result is None:
             trials.failed.append((view, candidate, attempt.symbol, attempt.failure))
@@ -182,7 +180,7 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
         if search.symbol_count is not None and len(read) >= search.symbol_count:
             break
         if not _twice(symbol, read) and left.spend(EQUALISED_PRICE):
-            found = _equalised(frame, symbol, work, left)
+            found = _equalised(frame, symbol, left)
             read += [found] if found is not None else []
     for _, doubtful in sorted(unread, key=lambda entry: -entry[0]):
         if not _twice(doubtful[0], read):
@@ -206,7 +204,7 @@ def _unevenly(view: View, clean: Clean, found: list[Found], search: Search, work
         rows, columns = symbol.rows, symbol.columns
         if search.sizes is not None and (rows, columns) not in search.sizes and (columns, rows) not in search.sizes:
             continue
-        attempt = _read_on(picture, symbol, work, Effort(PATCH_EFFORT), False)
+        attempt = _read_on(symbol, module_greys(picture, symbol), Effort(PATCH_EFFORT), False)
         reading = attempt.found[2] if attempt.found else None
         if attempt.found is None or reading is None or reading.evidence_bits < LAST_CHECK_BITS:
             failure = Failure.NOT_SURE if attempt.found else attempt.failure
@@ -226,7 +224,7 @@ def _asked(view: View, found: list[Found], search: Search, work: Workspace, tria
             if search.polarity == ("dark" if inverted else "light"):
                 continue
             candidate = Candidate(hint.quad, hint.columns, hint.rows, inverted, 0.0)
-            attempt = _attempt(view.pixels, candidate, work, Effort(search.units), False)
+            attempt = _attempt(view.pixels, candidate, Effort(search.units), False)
             result = attempt.found
             if result is None:
                 trials.failed.append((view, candidate, attempt.symbol, attempt.failure))
@@ -238,48 +236,45 @@ def _asked(view: View, found: list[Found], search: Search, work: Workspace, tria
     return read + [entry for entry in found if entry[2] is None and not _twice(entry[0], read)]
 
 
-def _attempt(picture: Pixels, candidate: Candidate, work: Workspace, effort: Effort, first: bool) -> Attempt:
+def _attempt(picture: Pixels, candidate: Candidate, effort: Effort, first: bool) -> Attempt:
     """Tries to read a candidate; first: in the picture as it is, by our own search."""
-    symbol = fit_grid(picture, candidate, work)
-    return Attempt() if symbol is None else _read_on(picture, symbol, work, effort, first)
+    fitted = fit_grid(picture, candidate)
+    return Attempt() if fitted is None else _read_on(*fitted, effort, first)
 
 
-def _read_on(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort, first: bool) -> Attempt:
-    """Tries to read the modules of a symbol's grid, as un-mirrored and as mirrored."""
-    greys = module_greys(picture, symbol, work)
-    # As it is, and mirrored: rows and columns exchanged, which is made only where it comes to it.
-    turns = [mirrored for mirrored in (False, True) if size_of(*_shape(symbol, mirrored)) is not None]
+def _read_on(symbol: Symbol, greys: Greys, effort: Effort, first: bool) -> Attempt:
+    """Tries to read the modules of a symbol's grid, as un-mirrored and as mirrored; greys: as of `module_greys`."""
+    sizes = size_of(symbol.rows, symbol.columns), size_of(symbol.columns, symbol.rows)
     doubt, failure, most = None, Failure.NO_FINDER, 0.0
     for sharpen in SHARPEN:
-        for mirrored in turns:
-            view = _mirror(symbol) if mirrored else symbol
-            view_greys = np.ascontiguousarray(greys[::-1, ::-1].T) if mirrored else greys
-            size = size_of(view.rows, view.columns)
+        # As it is, and mirrored: rows and columns exchanged, which is made only where it comes to it.
+        for mirrored, size in enumerate(sizes):
             if size is None:
                 continue
-            modules = judged(view_greys, sharpen, work)
-            evidence = finder_bits(modules.bits, size)
+            view_greys = np.ascontiguousarray(greys[::-1, ::-1].T) if mirrored else greys
+            modules, evidence, straight = look_at(view_greys, sharpen, size)
             most = max(most, evidence)
             if sharpen == SHARPEN[0] and evidence < FINDER_HOPELESS:
                 return Attempt(None, failure, symbol)
             if evidence < FINDER_LEAST:
                 continue
-            reading = _read(modules, effort, sharpen == SHARPEN[0], first)
+            reading = _read(modules, straight, effort, sharpen == SHARPEN[0], first)
+            view = _mirror(symbol) if mirrored else symbol
             if isinstance(reading, Reading):
                 return Attempt((view, modules, reading))
             if sharpen == SHARPEN[0] and doubt is None:
-                doubt = _convincing(view, modules, size)
+                doubt = _convincing(view, modules, size, evidence)
             failure = max(failure, reading, key=STEPS.index)
     return Attempt(None, failure, symbol, doubt, most)
 
 
-def _equalised(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort) -> Found | None:
+def _equalised(picture: Pixels, symbol: Symbol, effort: Effort) -> Found | None:
     """The symbol of a grid, as un-mirrored, read once its finder has taught how neighbouring modules mix."""
-    greys = module_greys(picture, symbol, work)
+    greys = module_greys(picture, symbol)
     for mirrored in (False, True):
         size = size_of(*_shape(symbol, mirrored))
         for modules in equalised(greys[::-1, ::-1].T if mirrored else greys, size) if size is not None else ():
-            reading = _read(modules, effort, False, False)
+            reading = _read(modules, correct(modules), effort, False, False)
             if isinstance(reading, Reading) and reading.evidence_bits >= LAST_CHECK_BITS:
                 return _mirror(symbol) if mirrored else symbol, modules, replace(reading, rescue="equalised")
     return None
@@ -296,24 +291,28 @@ def _mirror(symbol: Symbol) -> Symbol:
     return Symbol(np.ascontiguousarray(grid), inverted=symbol.inverted, mirrored=True)
 
 
-def _read(modules: Modules, effort: Effort, plain_greys: bool, first: bool) -> Reading | Failure:
+@cache
+def _tries(size: SymbolSize) -> tuple[tuple[int, bool], ...]:
+    """Erasures per block and the order of 144x144, as of `correct`, that are tried on a symbol; plain first."""
+    plain = [(0, False), (0, True)] if size.rows == 144 else [(0, False)]
+    return (*plain, *((share, False) for share in (size.check_per_block // 4, size.check_per_block // 2) if share > 1))
+
+
+def _read(modules: Modules, straight: Corrected | None, effort: Effort, plain_greys: bool, first: bool) -> Reading | Failure:
     """Error correction and message of sampled modules; plain first, then with the weakest codewords erased.
 
-    plain_greys: the greys were not sharpened. first: the place is looked at for the first time.
+    straight: what `correct` makes of them without erasures. plain_greys: the greys were not sharpened. first: the place is looked
+    at for the first time.
     """
     size = size_of(*modules.bits.shape)
     if size is None:
         return Failure.NO_FINDER
-    tries = [(0, False)]
-    if size.rows == 144:
-        tries.append((0, True))
-    tries += [(share, False) for share in (size.check_per_block // 4, size.check_per_block // 2) if share > 1]
     failure = Failure.TOO_MANY_ERRORS
-    for erasures, unskewed_144 in tries:
+    for erasures, unskewed_144 in _tries(size):
         first_try = plain_greys and not erasures
         if not first_try and not effort.spend(AGAIN_PRICE):
             break
-        corrected = correct(modules, erasures, unskewed_144)
+        corrected = correct(modules, erasures, unskewed_144) if erasures or unskewed_144 else straight
         if corrected is None:
             continue
         if not corrected.sure(first and first_try):
@@ -345,14 +344,15 @@ def reading_of(corrected: Corrected, message: Message) -> Reading:
     )
 
 
-def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize) -> tuple[float, Found] | None:
-    """A finder found but not read, where its solid and its dashed sides are there beyond doubt."""
+def _convincing(symbol: Symbol, modules: Modules, size: SymbolSize, evidence: float) -> tuple[float, Found] | None:
+    """A finder found but not read, where its solid and its dashed sides are there beyond doubt; evidence: of it, in bits."""
+    if evidence < 26:
+        return None
     place = placement(size)
     wrong = modules.bits != place.pattern
-    evidence = finder_bits(modules.bits, size)
     # Each of the four sides must be there: two good ones carry a texture over any limit on the sum.
     sides = (wrong[:, 0], wrong[-1], wrong[0], wrong[:, -1])
-    if evidence < 26 or max(float(side.mean()) for side in sides) > SIDE_WRONG or wrong[place.finder].mean() > SIDE_WRONG / 2:
+    if max(float(side.mean()) for side in sides) > SIDE_WRONG or wrong[place.finder].mean() > SIDE_WRONG / 2:
         return None
     inner = modules.bits[1:-1, 1:-1]
     again = max(float((inner[2:] == inner[:-2]).mean()), float((inner[:, 2:] == inner[:, :-2]).mean()))

@@ -11,6 +11,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
+from kernels.symbols import pack_codewords, place_codewords
+from kernels.threshold import FINDER
 from vision.decode.symbol_sizes import SymbolSize
 
 Bits = npt.NDArray[np.uint8]
@@ -95,6 +97,7 @@ class Placement:
     fixed: (rows, columns) bool, modules that carry no data: finder, clock tracks, region seams, fixed corner.
     pattern: (rows, columns) uint8, their values (1 = finder colour); 0 elsewhere.
     finder: (rows, columns) bool, fixed without the 2x2 corner. finder_count: its modules.
+    layout: (rows, columns) uint8, pattern and finder in one, as of `kernels.threshold.finder_errors`.
     """
 
     bit_module: npt.NDArray[np.int32]
@@ -102,6 +105,7 @@ class Placement:
     pattern: Bits
     finder: npt.NDArray[np.bool_]
     finder_count: int
+    layout: Bits
 
 
 @cache
@@ -126,19 +130,22 @@ def placement(size: SymbolSize) -> Placement:
     fixed.ravel()[corner] = True
     if corner.size:
         pattern.ravel()[corner] = (1, 0, 0, 1)  # ISO/IEC 16022, annex F: the unused 2x2 at the lower right
-    for array in (bit_module, fixed, pattern, finder):
+    layout = pattern + FINDER * finder.astype(np.uint8)
+    for array in (bit_module, fixed, pattern, finder, layout):
         array.setflags(write=False)
-    return Placement(bit_module, fixed, pattern, finder, int(finder.sum()))
+    return Placement(bit_module, fixed, pattern, finder, int(finder.sum()), layout)
 
 
 def codewords_of(bits: Bits, size: SymbolSize) -> Bits:
     """The codewords, (total,) uint8, of a module matrix (rows, columns) uint8 of 0 and 1."""
-    return np.packbits(bits.ravel()[placement(size).bit_module])
+    words = np.empty(size.total, np.uint8)
+    pack_codewords(bits, placement(size).bit_module, words)
+    return words
 
 
 def modules_of(codewords: Bits, size: SymbolSize) -> Bits:
     """The module matrix, (rows, columns) uint8, that carries these codewords, finder included."""
     place = placement(size)
-    bits = place.pattern.copy()
-    bits.ravel()[place.bit_module] = np.unpackbits(codewords)
+    bits = np.empty(place.pattern.shape, np.uint8)
+    place_codewords(codewords, place.bit_module, place.layout, bits)
     return bits

@@ -321,5 +321,5 @@ def _bent(picture: Pixels, grid: Floats, work: Workspace) -> Floats:
     down = work.array("down", (2, rows + 1, columns), np.float32)
     grid_edges(picture, grid, least_difference(picture, grid), across, down)
     bent = np.empty(grid.shape)
-    bend_grid(grid, across, down, np.zeros(10), work.array("bend", (6, rows + 1, columns + 1), np.float64), bent)
+    bend_grid(grid, across, down, np.zeros(10), bent)
     return bent
