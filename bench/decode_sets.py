@@ -3,7 +3,8 @@
 The sets are described in the data folder's README; truth is in line/truth.csv and photo/manifest.csv. A read counts when
 its text is expected; where nothing is expected by name, every read counts, and one that no other reader made is listed to be looked
 at. A text that contradicts what is expected is a misread; so is one that another reader read otherwise at the same place, unless
-the truth says that it was the other one.
+the truth says that it was the other one. A text of no characters is a misread, too: codewords of 0, which stand for nothing, are what
+a finder around an empty or a pale field gives, and they pass error correction.
 """
 
 from __future__ import annotations
@@ -183,6 +184,8 @@ def count(tally: Tally, picture: Picture, codes: list[Code], others: list[Code],
     tally.least_bits = min([tally.least_bits, *(code.evidence_bits for code in codes)])
     tally.cpu_ms += cpu_ms
     name = picture.path.name
+    tally.misread += [f"{name}: a text of no characters" for code in codes if not code.payload]
+    codes, others = ([code for code in some if code.payload] for some in (codes, others))
     # Texts are compared as what they are known by: the truth's, or the plain one of the payload.
     seen = Counter(bare(min(texts_of(code.payload))) for code in codes)
     if picture.expected is not None:
@@ -200,7 +203,7 @@ def count(tally: Tally, picture: Picture, codes: list[Code], others: list[Code],
         if left.total():
             tally.missed.append(name)
     else:
-        known = {bare(text) for text in picture.peers} | {bare(text) for code in others for text in texts_of(code.payload)}
+        known = {bare(text) for text in picture.peers if text} | {bare(text) for code in others for text in texts_of(code.payload)}
         for code in codes:
             tally.rescued[code.rescue] += 1
             if not set(map(bare, texts_of(code.payload))) & known:

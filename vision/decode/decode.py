@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +17,7 @@ from vision.decode.grid import fit_grid
 from vision.decode.locate import candidates
 from vision.decode.placement import placement
 from vision.decode.regions import Taken, quads_of
-from vision.decode.sample import judged, module_greys
+from vision.decode.sample import judged, module_greys, two_inks
 from vision.decode.search import Effort, Search, Workspace
 from vision.decode.symbol_sizes import SymbolSize, size_of
 from vision.decode.trials import Trials
@@ -274,14 +275,23 @@ def _read_on(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort, f
 
 
 def _equalised(picture: Pixels, symbol: Symbol, work: Workspace, effort: Effort) -> Found | None:
-    """The symbol of a grid, as un-mirrored, read once its finder has taught how neighbouring modules mix."""
+    """The symbol of a grid, as un-mirrored, read once its data are told from its finder's ink, or its finder has taught how
+    neighbouring modules mix.
+    """
     greys = module_greys(picture, symbol, work)
     for mirrored in (False, True):
         size = size_of(*_shape(symbol, mirrored))
-        for modules in equalised(greys[::-1, ::-1].T if mirrored else greys, size) if size is not None else ():
+        if size is None:
+            continue
+        view_greys = np.ascontiguousarray(greys[::-1, ::-1].T) if mirrored else greys
+        paler = two_inks(view_greys, size, work)
+        tries = chain(
+            [("two inks", paler)] if paler is not None else [], (("equalised", learnt) for learnt in equalised(view_greys, size))
+        )
+        for rescue, modules in tries:
             reading = _read(modules, effort, False, False)
             if isinstance(reading, Reading) and reading.evidence_bits >= LAST_CHECK_BITS:
-                return _mirror(symbol) if mirrored else symbol, modules, replace(reading, rescue="equalised")
+                return _mirror(symbol) if mirrored else symbol, modules, replace(reading, rescue=rescue)
     return None
 
 
