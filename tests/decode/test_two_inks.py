@@ -25,7 +25,9 @@ def greys_of(bits: npt.NDArray[np.uint8], paler: float, seed: int) -> npt.NDArra
 
 
 @settings(max_examples=30, deadline=None)
-@given(name=st.sampled_from(["10x10", "16x16", "20x20", "24x24", "8x32", "16x36"]), paler=st.floats(0.12, 0.4), seed=st.integers(0, 99))
+@given(
+    name=st.sampled_from(["10x10", "16x16", "20x20", "24x24", "8x32", "16x36"]), paler=st.floats(0.12, 0.4), seed=st.integers(0, 99)
+)
 def test_pale_data_come_back_with_a_finder_of_full_ink(name: str, paler: float, seed: int) -> None:
     text = "".join(np.random.default_rng(seed).choice(list("ABCDEF"), 3))
     bits = modules(text, name)

@@ -38,6 +38,7 @@ EQUALISED_LEAST, EQUALISED_PRICE, EQUALISED_MOST = 30.0, 12, 6
 """Evidence of the finder, in bits, with which it may teach how neighbours mix, work units of learning it, and symbols of a view for
 which it is tried at most, when all else has failed."""
 
+BITS0 = 44
 AGAIN_PRICE = 2
 """Work units of each further try of error correction at a place: with it come sharpening, judging the modules anew and finding the
 weakest codewords, 0.1 ms in all. The first try is part of the candidate's price and always made."""
@@ -179,11 +180,11 @@ def _decode_view(view: View, search: Search, work: Workspace, taken: list[npt.ND
                     break
                 effort.limit(search.extra_effort)
     left = Effort(search.units) if search.rescues else effort
-    for _, symbol in sorted(hard, key=lambda entry: -entry[0])[:EQUALISED_MOST]:
+    for which, (bits, symbol) in enumerate(sorted(hard, key=lambda entry: -entry[0])[:EQUALISED_MOST]):
         if search.symbol_count is not None and len(read) >= search.symbol_count:
             break
-        if not _twice(symbol, read) and left.spend(EQUALISED_PRICE):
-            found = _equalised(frame, symbol, work, left)
+        if not _twice(symbol, read) and (left.spend(EQUALISED_PRICE) or (which == 0 and bits >= BITS0)):
+            found = _equalised(frame, symbol, work, left if left.left > 0 else Effort(36))
             read += [found] if found is not None else []
     for _, doubtful in sorted(unread, key=lambda entry: -entry[0]):
         if not _twice(doubtful[0], read):
