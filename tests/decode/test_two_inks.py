@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from tests.decode.rendering import draw, modules
 from vision.decode.decode import decode
-from vision.decode.sample import judged, two_inks
+from vision.decode.sample import judged
 from vision.decode.search import Search, Workspace
 from vision.decode.symbol_sizes import size_of
+from vision.decode.trials import Trials
+from vision.decode.two_inks import two_inks
 from vision.types import Failure
 
 WORK = Workspace()
@@ -54,6 +56,7 @@ def test_a_finder_around_nothing_has_no_message() -> None:
     bits = modules("NOTHING IN HERE", "18x18")
     bits[1:-1, 1:-1] = 0
     picture, _ = draw(bits, 8.0, 10.0, noise=2.0)
-    for found in (decode(picture, Search(rescues=True), WORK), decode(picture, Search(symbol_count=1, effort=64), WORK)):
-        assert [reading for _, _, reading in found] == [None]
-    assert Failure.NO_MESSAGE  # what is told of it: see tests/decode/test_trials.py
+    for search in (Search(rescues=True), Search(symbol_count=1, effort=64)):
+        trials = Trials()
+        assert [reading for _, _, reading in decode(picture, search, WORK, trials)] == [None]
+        assert max((failure for *_, failure in trials.failed), key=list(Failure).index) is Failure.NO_MESSAGE

@@ -9,16 +9,11 @@ import numpy.typing as npt
 
 from kernels.sampling import sample_modules
 from kernels.threshold import judge_modules
-from vision.decode.placement import placement
 from vision.decode.search import Workspace
-from vision.decode.symbol_sizes import SymbolSize
 from vision.types import Modules, Pixels, Symbol
 
 APERTURE = 0.5
 """Side of the square that is averaged for a module, in modules."""
-
-ONE_COLOUR = 0.2
-"""Share of a symbol's data modules up to which those of one colour are too few: half of each colour is what codewords have."""
 
 Greys = npt.NDArray[np.float32]
 
@@ -51,16 +46,3 @@ def judged(greys: Greys, sharpen: float, work: Workspace) -> Modules:
     bits, confidence = np.empty(shape, np.uint8), np.empty(shape, np.float32)
     judge_modules(greys, sharpen, work.array("judged", (9, *shape), np.float32), bits, confidence)
     return Modules(bits, confidence)
-
-
-def two_inks(greys: Greys, size: SymbolSize, work: Workspace) -> Modules | None:
-    """The modules where the data are paler than the finder: judged within the greys of the data; None where the data, judged
-    as always, have both colours.
-
-    greys: with the ring (rows + 2, columns + 2). A finder in black over data in light grey makes all data light.
-    """
-    data = ~placement(size).finder
-    if ONE_COLOUR < float(judged(greys, 0.0, work).bits[data].mean()) < 1 - ONE_COLOUR:
-        return None
-    low, high = np.percentile(greys[1:-1, 1:-1][data], (1, 99)).astype(np.float32)
-    return judged(np.clip(greys, low, high), 0.0, work)
