@@ -42,8 +42,8 @@ which it is tried at most, when all else has failed."""
 
 EQUALISED_SURE, EQUALISED_UNITS = 44.0, 36
 """Evidence with which the likeliest finder teaches though the budget is used up, and work units that may come on top of it: for
-learning and all tries of error correction. Of 96 symbols blurred by 0.6 modules, 85 instead of 41 are read at an effort of 64; a frame
-without a code has no such finder."""
+learning and all tries of error correction. Of 96 symbols blurred by 0.6 modules 85 instead of 41 are read at an effort of 64; a
+frame without a code has no such finder."""
 
 AGAIN_PRICE = 2
 """Work units of each further try of error correction at a place: with it come sharpening, judging the modules anew and finding the
