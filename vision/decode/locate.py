@@ -69,7 +69,7 @@ COARSE_SHARE = 0.5
 
 HELD_LEAST = 200
 """Work units from which on, of a picture whose symbols nobody counted, the last stage's share is held back for it: looks into all
-that the first stage showed took all there was. Small symbols, four of the web photographs; a patch of 40 units has none to spare."""
+that the first stage showed took all there was. It found four small symbols more; a patch of 40 units has none to spare."""
 
 FINDER_SURE = 0.6
 """Score of a finder at first sight with which no further outline of its region is looked at."""
