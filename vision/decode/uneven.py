@@ -40,6 +40,9 @@ SLOPES = np.linspace(-12.0, 12.0, 5)
 
 CURVES = np.array([(slope, bow) for bow in BOWS for slope in SLOPES])
 
+FINER = np.array([(slope, bow) for bow in np.arange(-3.0, 4.0) for slope in np.arange(-3.0, 4.0)])
+"""Steps of slope and bow about the best of CURVES where the modules are small."""
+
 UNLIKE = 0.01
 """What a pixel of bow more or less than the opposite side's, or of slope, costs a dashed side of its share."""
 
@@ -64,8 +67,12 @@ END_APART = 0.25
 STIFF = 0.1
 """Pull of a dashed side's bow towards that of the opposite one, as a share of the edges that show another."""
 
-FIRST_MODULE = 9.0
-"""Length of the last module of a track before it is known, in patch pixels: as in 24x24."""
+FIRST_COUNTS = (24, 60, 130, 10)
+"""Modules of the shorter side before they are known, in the order tried: with each, the tracks of symbols with half as many to a
+third more are met."""
+
+FINE_LEAST, FINE_MOST = 1.5, 4
+"""Samples of a track per pixel of the picture at least, and per patch pixel at most: the modules of 144x144 need four."""
 
 SWING = 0.3
 """Share of a track's swing of grey (5 to 95 % quantile) that each of its modules must show against its neighbours."""
@@ -108,8 +115,9 @@ def fit_uneven(picture: Pixels, quad: Floats, polarity: str, work: Workspace) ->
         if min(shares) >= DASHED and min(shares[turn], shares[(turn + 1) % 4]) >= SOLID:
             tried.append((min(shares[turn], shares[(turn + 1) % 4]), inverted, turn))
     for _, inverted, turn in sorted(tried, key=lambda entry: -entry[0]):
-        patch, matrix = _patch(picture, np.roll(clockwise, turn, axis=0))
-        symbol = _gridded(picture, 255 - patch if inverted else patch, matrix, inverted, work)
+        turned = np.roll(clockwise, turn, axis=0)
+        patch, matrix = _patch(picture, turned)
+        symbol = _gridded(picture, 255 - patch if inverted else patch, turned, matrix, inverted, work)
         if symbol is not None:
             return symbol
     return None
@@ -130,8 +138,11 @@ def _sides(patch: Singles) -> list[Side]:
     return [_side(np.rot90(patch, -turn)) for turn in range(4)]
 
 
-def _side(patch: Singles, bow: float | None = None) -> Side:
-    """The curve along which a patch gets darker from the left to the right, near its left margin; bow: it has about this one."""
+def _side(patch: Singles, bow: float | None = None, near: int = NEAR) -> Side:
+    """The curve along which a patch gets darker from the left to the right, near its left margin.
+
+    bow: it has about this one. near: pixels to which the modules ask for it: where fewer than NEAR, it is sought in finer steps.
+    """
     wide = MARGIN + REACH
     t = (np.arange(PLACES) + 0.5) / PLACES * 2 - 1
     rows = np.rint(MARGIN + (t + 1) / 2 * SIDE - 0.5).astype(int)
@@ -143,9 +154,16 @@ def _side(patch: Singles, bow: float | None = None) -> Side:
     total = padded[_paths(width, votes.shape[1])].mean(axis=1)  # (curves, columns)
     likely = total if bow is None else total - UNLIKE * np.abs(CURVES - (0.0, bow)).sum(axis=1)[:, None]
     index, at = divmod(int(likely.argmax()), votes.shape[1])
-    slope, inward = CURVES[index]
+    share, (slope, inward) = float(total[index, at]), CURVES[index]
+    if near < NEAR:
+        around = CURVES[index] + FINER
+        paths = np.rint(around[:, 1:] * (1 - t * t) + around[:, :1] * t).astype(np.int64) + OUT
+        columns = np.clip(at + np.arange(-NEAR, NEAR + 1), 0, votes.shape[1] - 1)
+        total = padded[(np.arange(PLACES) * width + paths)[:, :, None] + columns].mean(axis=1)
+        index, place = divmod(int(total.argmax()), columns.size)
+        share, (slope, inward), at = float(total[index, place]), around[index], int(columns[place])
     curve = np.array((at + 1.0 - (MARGIN - 0.5) + inward, slope, -inward))
-    return Side(curve, float(total[index, at]), knee)
+    return Side(curve, share, knee)
 
 
 @functools.cache
@@ -156,14 +174,14 @@ def _paths(width: int, columns: int) -> npt.NDArray[np.int64]:
     return np.arange(PLACES)[None, :, None] * width + shift[:, :, None] + OUT + np.arange(columns)
 
 
-def _measured(patch: Singles, side: Side, bent: float | None = None) -> Floats:
+def _measured(patch: Singles, side: Side, bent: float | None = None, near: int = NEAR) -> Floats:
     """The curve of a side drawn to the edges near it, along all of the side; bent: what its last coefficient is likely to be."""
     t = (np.arange(0, SIDE, 2) + 0.5) / SIDE * 2 - 1
     rows = np.arange(0, SIDE, 2)[:, None] + MARGIN
     powers = np.stack((np.ones(t.size), t, t * t), axis=1)
     curve = side.curve
-    for near in (NEAR, NEAR, NEAR // 2):
-        at = np.rint(powers @ curve + MARGIN - 0.5).astype(int)[:, None] + np.arange(-near, near + 1)
+    for reach in (near, near, max(near // 2, 1)):
+        at = np.rint(powers @ curve + MARGIN - 0.5).astype(int)[:, None] + np.arange(-reach, reach + 1)
         np.clip(at, 1, EDGE - 2, out=at)
         fall = np.maximum(patch[rows, at - 1] - patch[rows, at + 1], 0.0)
         strong = fall.max(axis=1) > side.knee
@@ -179,44 +197,83 @@ def _measured(patch: Singles, side: Side, bent: float | None = None) -> Floats:
     return curve
 
 
-def _gridded(picture: Pixels, patch: Singles, matrix: Floats, inverted: bool, work: Workspace) -> Symbol | None:
-    """The grid of a patch whose L is at the left and below, dark; None where its tracks do not alternate as a symbol's do."""
+def _gridded(picture: Pixels, patch: Singles, quad: Floats, matrix: Floats, inverted: bool, work: Workspace) -> Symbol | None:
+    """The grid of a patch whose L is at the left and below, dark; None where its tracks do not alternate as a symbol's do.
+
+    quad: (4, 2), the patch's corners in the picture. matrix: from the patch to the picture.
+    """
     turned = [np.rot90(patch, -turn) for turn in range(4)]
-    curves = [_measured(seen, _side(seen)) for seen in turned[:2]]
-    # A dashed side is bowed about as the solid one against it; by its edges alone, data within may show a likelier curve.
-    curves += [
-        _measured(seen, _side(seen, float(curve[2])), -float(curve[2])) for seen, curve in zip(turned[2:], curves, strict=True)
-    ]
-    bowed = _bowed(curves)
-    along, inward = np.meshgrid((np.arange(SIDE) + 0.5) / SIDE, (np.arange(RIM + BAND) + 0.5 - RIM) / SIDE)
-    # Both tracks from their dark ends: the upper one, and that at the right as if it lay above.
+    wide, tall = float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[3] - quad[0])))
+    fine = min(max(round(FINE_LEAST * max(wide, tall) / SIDE), 1), FINE_MOST)
+    for count in FIRST_COUNTS:
+        near = min(NEAR, max(1, round(SIDE / count / 2)))
+        curves = [_measured(seen, _side(seen, None, near), None, near) for seen in turned[:2]]
+        curves += [_dashed(seen, curve, near) for seen, curve in zip(turned[2:], curves, strict=True)]
+        bowed = _bowed(curves)
+        tracks = _tracks(picture, bowed, matrix, inverted, fine)
+        if tracks is None:
+            continue
+        columns, rows = count * max(wide / tall, 1.0), count * max(tall / wide, 1.0)
+        found = _edges(tracks, fine, SIDE / columns, SIDE / rows)
+        if found is not None and size_of(found[1].size - 1, found[0].size - 1) is not None:
+            across, up = found
+            u, v = np.meshgrid(across / SIDE, 1 - up[::-1] / SIDE)
+            corners = cv2.perspectiveTransform(bowed(u, v).reshape(1, -1, 2), matrix).reshape(up.size, across.size, 2)
+            if np.abs(corners).max() < FARTHEST:  # so written that what is no number is refused, too
+                return Symbol(_bent(picture, np.ascontiguousarray(corners, np.float64), work), inverted)
+    return None
+
+
+def _dashed(seen: Singles, opposite: Floats, near: int) -> Floats:
+    """The curve of a dashed side. It is bowed about as the solid one against it: by its edges alone, data within may show a likelier
+    curve. Both bow to one side where a cylinder leans, to either where its middle is nearer to the camera.
+    """
+    bow = float(opposite[2])
+    side, bent = max(((_side(seen, sign * bow, near), -sign * bow) for sign in (1, -1)), key=lambda entry: entry[0].share)
+    return _measured(seen, side, bent, near)
+
+
+def _tracks(
+    picture: Pixels, bowed: Callable[[Floats, Floats], Floats], matrix: Floats, inverted: bool, fine: int
+) -> tuple[Singles, Singles] | None:
+    """Both dashed sides made straight, from their dark ends: the upper one, and that at the right as if it lay above.
+
+    fine: samples per patch pixel. (fine * (RIM + BAND), fine * SIDE) each; None where they lie out of all bounds.
+    """
+    count = fine * SIDE
+    along, inward = np.meshgrid((np.arange(count) + 0.5) / count, (np.arange(fine * (RIM + BAND)) + 0.5) / count - RIM / SIDE)
     tracks = []
     for places in (bowed(along, inward), bowed(1 - inward, 1 - along)):
-        if not np.abs(places).max() < FARTHEST:
+        seen = cv2.perspectiveTransform(places.reshape(1, -1, 2), matrix).reshape(places.shape)
+        if not np.abs(seen).max() < FARTHEST:
             return None
-        x, y = places.astype(np.float32).transpose(2, 0, 1)
-        tracks.append(np.asarray(cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32))
-    last = [(SIDE - FIRST_MODULE, float(SIDE))] * 2
+        x, y = seen.astype(np.float32).transpose(2, 0, 1)
+        greys = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+        tracks.append(np.asarray(cv2.GaussianBlur(255 - greys if inverted else greys, (0, 0), SMOOTH), np.float32))
+    return tracks[0], tracks[1]
+
+
+def _edges(tracks: tuple[Singles, Singles], fine: int, wide: float, tall: float) -> tuple[Floats, Floats] | None:
+    """Where the columns begin and end along the upper side, and the rows up the right one, in patch pixels; None where the tracks
+    do not alternate.
+
+    wide, tall: of a module in the upper right corner, about, in patch pixels.
+    """
+    side, rim, band = fine * SIDE, fine * RIM, fine * (RIM + BAND)
+    last = [(side - fine * wide, float(side)), (side - fine * tall, float(side))]
     edges = [np.zeros(0), np.zeros(0)]
     for _ in range(3):
         for k in range(2):
             # The track is as deep as the last module of the other one is long.
-            begin, end = (RIM + SIDE - place for place in last[1 - k][::-1])
+            begin, end = (rim + side - place for place in last[1 - k][::-1])
             first = max(int(begin + 0.3 * (end - begin)), 0)
-            if first >= RIM + BAND:
+            if first >= band:
                 return None
             found = _track(tracks[k][first : max(int(begin + 0.7 * (end - begin)), first + 1)].mean(axis=0))
             if found is None:
                 return None
             edges[k], last[k] = found, (float(found[-2]), float(found[-1]))
-    across, up = edges
-    if size_of(up.size - 1, across.size - 1) is None:
-        return None
-    u, v = np.meshgrid(across / SIDE, 1 - up[::-1] / SIDE)
-    corners = cv2.perspectiveTransform(bowed(u, v).reshape(1, -1, 2), matrix).reshape(up.size, across.size, 2)
-    if not np.abs(corners).max() < FARTHEST:  # so written that what is no number is refused, too
-        return None
-    return Symbol(_bent(picture, np.ascontiguousarray(corners, np.float64), work), inverted)
+    return edges[0] / fine, edges[1] / fine
 
 
 def _bowed(sides: list[Floats]) -> Callable[[Floats, Floats], Floats]:
