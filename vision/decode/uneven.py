@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ import numpy.typing as npt
 from kernels.edges import grid_edges
 from kernels.grid_fit import bend_grid, least_difference
 from vision.decode.search import Workspace
+from vision.decode.slanted import FILLED
 from vision.decode.symbol_sizes import size_of
 from vision.types import Pixels, Symbol
 
@@ -49,6 +51,9 @@ UNLIKE = 0.01
 OUT = 44
 """Patch pixels that a curve may leave what is looked at; more than the largest bow and slope together."""
 
+WITHIN = 1.5
+"""Patch pixels inside of a side where it is seen whether it is solid: one of the smallest modules."""
+
 PLACES = 32
 """Places of a side where its edge is sought at first."""
 
@@ -67,9 +72,9 @@ END_APART = 0.25
 STIFF = 0.1
 """Pull of a dashed side's bow towards that of the opposite one, as a share of the edges that show another."""
 
-FIRST_COUNTS = (24, 60, 130, 10)
-"""Modules of the shorter side before they are known, in the order tried: with each, the tracks of symbols with half as many to a
-third more are met."""
+FIRST_COUNTS, FIRST_OF_LONG, LONG = (24, 60, 130, 10), (24, 12, 8, 16), 1.5
+"""Modules of the shorter side before they are known, in the order tried, for squares and for what is so much longer than high: with
+each, the tracks of symbols with half as many to a third more are met."""
 
 FINE_LEAST, FINE_MOST = 1.5, 4
 """Samples of a track per pixel of the picture at least, and per patch pixel at most: the modules of 144x144 need four."""
@@ -79,6 +84,10 @@ SWING = 0.3
 
 RUNS_APART = 2.4
 """Ratio of the lengths of neighbouring modules of a track above which it is none."""
+
+GAP, LEAST_SHARE, CLOSER = 25, 0.3, 0.93
+"""Patch pixels of the square that closes the gaps between modules where rough corners are brought closer, and the share of the
+patch's side that what they outline must and may have."""
 
 FARTHEST = 1e6
 """Pixels from a picture's origin beyond which a module corner is nonsense."""
@@ -90,30 +99,69 @@ Singles = npt.NDArray[np.float32]
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
     """One side of a patch as a curve, seen with the side at the left: polynomial of how far it lies to the right of where it is
-    straight, in pixels, over -1 to 1 from top to bottom; share: of it that shows an edge; knee: fall of grey that is one.
+    straight, in pixels, over -1 to 1 from top to bottom; share: of it that shows an edge; knee: fall of grey that is one;
+    lightest: grey that a tenth of it exceeds WITHIN pixels inside.
     """
 
     curve: Floats
     share: float
     knee: float
+    lightest: float
 
 
 def fit_uneven(picture: Pixels, quad: Floats, polarity: str, work: Workspace) -> Symbol | None:
     """The symbol within four rough corners (4, 2), in order around, as un-mirrored; None where no finder is seen.
 
     picture: (height, width) uint8, C-contiguous. polarity: as of `Search`; of both, the one with the more solid sides is
-    tried first.
+    tried first. Where the corners are too rough, what lies within is outlined anew.
     """
+    symbol = _fitted(picture, quad, polarity, work)
+    if symbol is not None:
+        return symbol
+    for inverted in {"dark": (False,), "light": (True,)}.get(polarity, (False, True)):
+        closer = _outlined(picture, quad, inverted)
+        if closer is not None:
+            symbol = _fitted(picture, closer, "light" if inverted else "dark", work)
+            if symbol is not None:
+                return symbol
+    return None
+
+
+def _outlined(picture: Pixels, quad: Floats, inverted: bool) -> Floats | None:
+    """The four corners of what is dark (inverted: light) within rough ones; None where it has no four sides, or where they were
+    as close.
+    """
+    patch, matrix = _patch(picture, quad)
+    greys = np.asarray(np.clip(255 - patch if inverted else patch, 0, 255), np.uint8)
+    _, dark = cv2.threshold(greys, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    blots = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((GAP, GAP), np.uint8))
+    outlines, _ = cv2.findContours(blots, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(max(outlines, key=cv2.contourArea)) if outlines else np.zeros((0, 1, 2), np.int32)
+    if len(hull) < 4:
+        return None
+    corners = np.asarray(cv2.approxPolyN(hull, 4, ensure_convex=True), np.float64).reshape(-1, 2)
+    area = float(cv2.contourArea(corners.astype(np.float32))) if len(corners) == 4 else 0.0
+    if not (LEAST_SHARE * SIDE < math.sqrt(area) < CLOSER * SIDE) or cv2.contourArea(hull) < FILLED * area:
+        return None
+    return np.asarray(cv2.perspectiveTransform(corners.reshape(1, -1, 2), matrix).reshape(4, 2), np.float64)
+
+
+def _fitted(picture: Pixels, quad: Floats, polarity: str, work: Workspace) -> Symbol | None:
+    """As `fit_uneven`, by these corners."""
     ahead, behind = quad[2] - quad[0], quad[3] - quad[1]
     clockwise = quad if ahead[0] * behind[1] - ahead[1] * behind[0] > 0 else quad[::-1]  # y points down
     patch, _ = _patch(picture, clockwise)
-    tried = []
+    tried: list[tuple[float, bool, int]] = []
     for inverted in {"dark": (False,), "light": (True,)}.get(polarity, (False, True)):
-        shares = [side.share for side in _sides(255 - patch if inverted else patch)]
-        # Sides left, bottom, right, top: which two that follow each other are the solid ones.
-        turn = max(range(4), key=lambda k: min(shares[k], shares[(k + 1) % 4]))
-        if min(shares) >= DASHED and min(shares[turn], shares[(turn + 1) % 4]) >= SOLID:
-            tried.append((min(shares[turn], shares[(turn + 1) % 4]), inverted, turn))
+        sides = _sides(255 - patch if inverted else patch)
+        shares = [side.share for side in sides]
+        # Sides left, bottom, right, top: which two that follow each other are the solid ones, by their edges; and, where modules
+        # are so small that those of a dashed side run together, by how light they are within.
+        for marks in (shares, [-side.lightest for side in sides]):
+            turn = max(range(4), key=lambda k: min(marks[k], marks[(k + 1) % 4]))
+            worst = min(shares[turn], shares[(turn + 1) % 4])
+            if min(shares) >= DASHED and worst >= SOLID and (inverted, turn) not in [entry[1:] for entry in tried]:
+                tried.append((worst, inverted, turn))
     for _, inverted, turn in sorted(tried, key=lambda entry: -entry[0]):
         turned = np.roll(clockwise, turn, axis=0)
         patch, matrix = _patch(picture, turned)
@@ -163,7 +211,11 @@ def _side(patch: Singles, bow: float | None = None, near: int = NEAR) -> Side:
         index, place = divmod(int(total.argmax()), columns.size)
         share, (slope, inward), at = float(total[index, place]), around[index], int(columns[place])
     curve = np.array((at + 1.0 - (MARGIN - 0.5) + inward, slope, -inward))
-    return Side(curve, share, knee)
+    fine = np.linspace(-1, 1, SIDE // 2)
+    inside = curve[0] + fine * (curve[1] + fine * curve[2]) + MARGIN - 0.5 + WITHIN
+    lines = np.rint(MARGIN + (fine + 1) / 2 * SIDE - 0.5).astype(int)
+    greys = patch[np.clip(lines, 0, EDGE - 1), np.clip(np.rint(inside).astype(int), 0, EDGE - 1)]
+    return Side(curve, share, knee, float(np.percentile(greys, 90)))
 
 
 @functools.cache
@@ -205,8 +257,12 @@ def _gridded(picture: Pixels, patch: Singles, quad: Floats, matrix: Floats, inve
     turned = [np.rot90(patch, -turn) for turn in range(4)]
     wide, tall = float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[3] - quad[0])))
     fine = min(max(round(FINE_LEAST * max(wide, tall) / SIDE), 1), FINE_MOST)
-    for count in FIRST_COUNTS:
-        near = min(NEAR, max(1, round(SIDE / count / 2)))
+    longer = max(wide / tall, tall / wide)
+    tries = [(count, 1.0) for count in FIRST_COUNTS]
+    if longer > LONG:
+        tries = [(count, across) for across in (1.0, longer) for count in FIRST_OF_LONG]
+    for count, across in tries:
+        near = min(NEAR, max(1, round(SIDE / (count * across) / 2)))
         curves = [_measured(seen, _side(seen, None, near), None, near) for seen in turned[:2]]
         curves += [_dashed(seen, curve, near) for seen, curve in zip(turned[2:], curves, strict=True)]
         bowed = _bowed(curves)
@@ -216,17 +272,17 @@ def _gridded(picture: Pixels, patch: Singles, quad: Floats, matrix: Floats, inve
         columns, rows = count * max(wide / tall, 1.0), count * max(tall / wide, 1.0)
         found = _edges(tracks, fine, SIDE / columns, SIDE / rows)
         if found is not None and size_of(found[1].size - 1, found[0].size - 1) is not None:
-            across, up = found
-            u, v = np.meshgrid(across / SIDE, 1 - up[::-1] / SIDE)
-            corners = cv2.perspectiveTransform(bowed(u, v).reshape(1, -1, 2), matrix).reshape(up.size, across.size, 2)
+            right, up = found
+            u, v = np.meshgrid(right / SIDE, 1 - up[::-1] / SIDE)
+            corners = cv2.perspectiveTransform(bowed(u, v).reshape(1, -1, 2), matrix).reshape(up.size, right.size, 2)
             if np.abs(corners).max() < FARTHEST:  # so written that what is no number is refused, too
                 return Symbol(_bent(picture, np.ascontiguousarray(corners, np.float64), work), inverted)
     return None
 
 
 def _dashed(seen: Singles, opposite: Floats, near: int) -> Floats:
-    """The curve of a dashed side. It is bowed about as the solid one against it: by its edges alone, data within may show a likelier
-    curve. Both bow to one side where a cylinder leans, to either where its middle is nearer to the camera.
+    """The curve of a dashed side. It is bowed about as the solid one against it: by its edges alone, data within may show a
+    likelier curve. Both bow to one side where a cylinder leans, each to its own where its middle is nearer to the camera.
     """
     bow = float(opposite[2])
     side, bent = max(((_side(seen, sign * bow, near), -sign * bow) for sign in (1, -1)), key=lambda entry: entry[0].share)
