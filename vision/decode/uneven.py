@@ -8,9 +8,7 @@ module corners; whether it is a symbol is decided where its modules are read.
 from __future__ import annotations
 
 import functools
-import itertools
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -22,6 +20,7 @@ from kernels.grid_fit import bend_grid, least_difference
 from vision.decode.search import Workspace
 from vision.decode.slanted import FILLED
 from vision.decode.symbol_sizes import size_of
+from vision.decode.tracks import FARTHEST, Bowed, Floats, SidesView, Singles, module_edges
 from vision.types import Pixels, Symbol
 
 SIDE, MARGIN = 224, 40
@@ -63,11 +62,8 @@ NEAR = 4
 SOLID, DASHED = 0.7, 0.3
 """Share of a solid and of a dashed side at least that shows an edge."""
 
-RIM, BAND = 16, 40
-"""Pixels that are seen outside and inside of a dashed side once it is straight."""
-
-END_APART = 0.25
-"""Logarithm of the ratio by which the last module of a track may be longer or shorter than those before it foretell."""
+SMALLEST_PX = 1.5
+"""Pixels of a module below which no track is told."""
 
 STIFF = 0.1
 """Pull of a dashed side's bow towards that of the opposite one, as a share of the edges that show another."""
@@ -79,21 +75,9 @@ each, the tracks of symbols with half as many to a third more are met."""
 FINE_LEAST, FINE_MOST = 1.5, 4
 """Samples of a track per pixel of the picture at least, and per patch pixel at most: the modules of 144x144 need four."""
 
-SWING = 0.3
-"""Share of a track's swing of grey (5 to 95 % quantile) that each of its modules must show against its neighbours."""
-
-RUNS_APART = 2.4
-"""Ratio of the lengths of neighbouring modules of a track above which it is none."""
-
 GAP, LEAST_SHARE, CLOSER = 25, 0.3, 0.93
 """Patch pixels of the square that closes the gaps between modules where rough corners are brought closer, and the share of the
 patch's side that what they outline must and may have."""
-
-FARTHEST = 1e6
-"""Pixels from a picture's origin beyond which a module corner is nonsense."""
-
-Floats = npt.NDArray[np.float64]
-Singles = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,10 +97,11 @@ def fit_uneven(picture: Pixels, quad: Floats, polarity: str, work: Workspace) ->
     """The symbol within four rough corners (4, 2), in order around, as un-mirrored; None where no finder is seen.
 
     picture: (height, width) uint8, C-contiguous. polarity: as of `Search`; of both, the one with the more solid sides is
-    tried first. Where the corners are too rough, what lies within is outlined anew.
+    tried first. Where the corners of a long shape are too rough, what lies within is outlined anew.
     """
     symbol = _fitted(picture, quad, polarity, work)
-    if symbol is not None:
+    wide, tall = _lengths(quad)
+    if symbol is not None or max(wide / tall, tall / wide) < LONG:
         return symbol
     for inverted in {"dark": (False,), "light": (True,)}.get(polarity, (False, True)):
         closer = _outlined(picture, quad, inverted)
@@ -125,6 +110,11 @@ def fit_uneven(picture: Pixels, quad: Floats, polarity: str, work: Workspace) ->
             if symbol is not None:
                 return symbol
     return None
+
+
+def _lengths(quad: Floats) -> tuple[float, float]:
+    """How long the upper and the left side of a quad (4, 2) are."""
+    return float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[3] - quad[0])))
 
 
 def _outlined(picture: Pixels, quad: Floats, inverted: bool) -> Floats | None:
@@ -199,7 +189,7 @@ def _side(patch: Singles, bow: float | None = None, near: int = NEAR) -> Side:
     votes = np.clip(fall / knee, 0.0, 1.0)
     padded = np.pad(votes, ((0, 0), (OUT, OUT))).ravel()
     width = votes.shape[1] + 2 * OUT
-    total = padded[_paths(width, votes.shape[1])].mean(axis=1)  # (curves, columns)
+    total = padded[_paths(width, votes.shape[1])].sum(axis=0) / PLACES  # (curves, columns)
     likely = total if bow is None else total - UNLIKE * np.abs(CURVES - (0.0, bow)).sum(axis=1)[:, None]
     index, at = divmod(int(likely.argmax()), votes.shape[1])
     share, (slope, inward) = float(total[index, at]), CURVES[index]
@@ -220,10 +210,10 @@ def _side(patch: Singles, bow: float | None = None, near: int = NEAR) -> Side:
 
 @functools.cache
 def _paths(width: int, columns: int) -> npt.NDArray[np.int64]:
-    """Where in a raveled (PLACES, width) array each of CURVES runs through each column: (curves, PLACES, columns)."""
+    """Where in a raveled (PLACES, width) array each of CURVES runs through each column: (PLACES, curves, columns)."""
     t = (np.arange(PLACES) + 0.5) / PLACES * 2 - 1
     shift = np.rint([bow * (1 - t * t) + slope * t for slope, bow in CURVES]).astype(np.int64)
-    return np.arange(PLACES)[None, :, None] * width + shift[:, :, None] + OUT + np.arange(columns)
+    return np.ascontiguousarray(np.arange(PLACES)[:, None, None] * width + shift.T[:, :, None] + OUT + np.arange(columns))
 
 
 def _measured(patch: Singles, side: Side, bent: float | None = None, near: int = NEAR) -> Floats:
@@ -255,26 +245,24 @@ def _gridded(picture: Pixels, patch: Singles, quad: Floats, matrix: Floats, inve
     quad: (4, 2), the patch's corners in the picture. matrix: from the patch to the picture.
     """
     turned = [np.rot90(patch, -turn) for turn in range(4)]
-    wide, tall = float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[3] - quad[0])))
+    wide, tall = _lengths(quad)
     fine = min(max(round(FINE_LEAST * max(wide, tall) / SIDE), 1), FINE_MOST)
     longer = max(wide / tall, tall / wide)
-    tries = [(count, 1.0) for count in FIRST_COUNTS]
+    tries = [(count, 1.0) for count in FIRST_COUNTS if count * SMALLEST_PX < max(wide, tall)]
     if longer > LONG:
         tries = [(count, across) for across in (1.0, longer) for count in FIRST_OF_LONG]
+    bows: dict[int, Bowed] = {}
     for count, across in tries:
         near = min(NEAR, max(1, round(SIDE / (count * across) / 2)))
-        curves = [_measured(seen, _side(seen, None, near), None, near) for seen in turned[:2]]
-        curves += [_dashed(seen, curve, near) for seen, curve in zip(turned[2:], curves, strict=True)]
-        bowed = _bowed(curves)
-        tracks = _tracks(picture, bowed, matrix, inverted, fine)
-        if tracks is None:
-            continue
-        columns, rows = count * max(wide / tall, 1.0), count * max(tall / wide, 1.0)
-        found = _edges(tracks, fine, SIDE / columns, SIDE / rows)
+        if near not in bows:
+            curves = [_measured(seen, _side(seen, None, near), None, near) for seen in turned[:2]]
+            curves += [_dashed(seen, curve, near) for seen, curve in zip(turned[2:], curves, strict=True)]
+            bows[near] = _bowed(curves)
+        view = SidesView(picture, bows[near], matrix, inverted, fine * SIDE)
+        found = module_edges(view, 1 / (count * max(wide / tall, 1.0)), 1 / (count * max(tall / wide, 1.0)))
         if found is not None and size_of(found[1].size - 1, found[0].size - 1) is not None:
-            right, up = found
-            u, v = np.meshgrid(right / SIDE, 1 - up[::-1] / SIDE)
-            corners = cv2.perspectiveTransform(bowed(u, v).reshape(1, -1, 2), matrix).reshape(up.size, right.size, 2)
+            u, v = np.meshgrid(found[0], 1 - found[1][::-1])
+            corners = cv2.perspectiveTransform(bows[near](u, v).reshape(1, -1, 2), matrix).reshape(*u.shape, 2)
             if np.abs(corners).max() < FARTHEST:  # so written that what is no number is refused, too
                 return Symbol(_bent(picture, np.ascontiguousarray(corners, np.float64), work), inverted)
     return None
@@ -289,50 +277,7 @@ def _dashed(seen: Singles, opposite: Floats, near: int) -> Floats:
     return _measured(seen, side, bent, near)
 
 
-def _tracks(
-    picture: Pixels, bowed: Callable[[Floats, Floats], Floats], matrix: Floats, inverted: bool, fine: int
-) -> tuple[Singles, Singles] | None:
-    """Both dashed sides made straight, from their dark ends: the upper one, and that at the right as if it lay above.
-
-    fine: samples per patch pixel. (fine * (RIM + BAND), fine * SIDE) each; None where they lie out of all bounds.
-    """
-    count = fine * SIDE
-    along, inward = np.meshgrid((np.arange(count) + 0.5) / count, (np.arange(fine * (RIM + BAND)) + 0.5) / count - RIM / SIDE)
-    tracks = []
-    for places in (bowed(along, inward), bowed(1 - inward, 1 - along)):
-        seen = cv2.perspectiveTransform(places.reshape(1, -1, 2), matrix).reshape(places.shape)
-        if not np.abs(seen).max() < FARTHEST:
-            return None
-        x, y = seen.astype(np.float32).transpose(2, 0, 1)
-        greys = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
-        tracks.append(np.asarray(cv2.GaussianBlur(255 - greys if inverted else greys, (0, 0), SMOOTH), np.float32))
-    return tracks[0], tracks[1]
-
-
-def _edges(tracks: tuple[Singles, Singles], fine: int, wide: float, tall: float) -> tuple[Floats, Floats] | None:
-    """Where the columns begin and end along the upper side, and the rows up the right one, in patch pixels; None where the tracks
-    do not alternate.
-
-    wide, tall: of a module in the upper right corner, about, in patch pixels.
-    """
-    side, rim, band = fine * SIDE, fine * RIM, fine * (RIM + BAND)
-    last = [(side - fine * wide, float(side)), (side - fine * tall, float(side))]
-    edges = [np.zeros(0), np.zeros(0)]
-    for _ in range(3):
-        for k in range(2):
-            # The track is as deep as the last module of the other one is long.
-            begin, end = (rim + side - place for place in last[1 - k][::-1])
-            first = max(int(begin + 0.3 * (end - begin)), 0)
-            if first >= band:
-                return None
-            found = _track(tracks[k][first : max(int(begin + 0.7 * (end - begin)), first + 1)].mean(axis=0))
-            if found is None:
-                return None
-            edges[k], last[k] = found, (float(found[-2]), float(found[-1]))
-    return edges[0] / fine, edges[1] / fine
-
-
-def _bowed(sides: list[Floats]) -> Callable[[Floats, Floats], Floats]:
+def _bowed(sides: list[Floats]) -> Bowed:
     """The map from the unit square, (u, v) from the upper left, into a patch between its four curved sides (Coons)."""
     left, bottom, right, top = sides
     low, high = MARGIN - 0.5, MARGIN + SIDE - 0.5
@@ -381,50 +326,6 @@ def _bowed(sides: list[Floats]) -> Callable[[Floats, Floats], Floats]:
         return np.asarray((1 - v) * upper + v * lower + (1 - u) * before + u * after - straight)
 
     return place
-
-
-def _track(profile: Singles) -> Floats | None:
-    """Where the modules of a clock track begin and end: from its dark end to its light one; None where it does not alternate.
-
-    profile: (SIDE,) its greys. The ends are those of the profile; what printed dots have grown is taken out.
-    """
-    low, high = np.percentile(profile, (5, 95))
-    least = SWING * float(high - low)
-    turns: list[int] = []  # the darkest and the lightest places, by turns
-    best, sign = 0, 1.0
-    for place in range(profile.size):
-        change = sign * float(profile[place] - profile[best])
-        if change < 0:
-            best = place
-        elif change > least:
-            turns.append(best)
-            best, sign = place, -sign
-    turns.append(best)
-    if len(turns) % 2 or len(turns) < 8:
-        return None
-    edges = [0.0]
-    for before, after in itertools.pairwise(turns):
-        level = 0.5 * float(profile[before] + profile[after])
-        there = (profile[before : after + 1] - level) * np.sign(profile[after] - level)
-        k = int((there >= 0).argmax())
-        edges.append(before + k - float(there[k] / (there[k] - there[k - 1])) + 0.5)
-    edges.append(float(profile.size))
-    places = np.array(edges)
-    # The inner edges stand to either side of where they should, by turns.
-    middle = (places[:-2] + places[2:]) / 2 - places[1:-1]
-    growth = float(np.median(middle * (1 - 2 * (np.arange(middle.size) % 2)))) / 2
-    places[1:-1] += growth * (1 - 2 * (np.arange(middle.size) % 2))
-    lengths = np.diff(places)
-    if lengths[:-1].min() <= 1:
-        return None
-    # The far end is less sure than the edges within: half of it is light.
-    length = min(max(2 * lengths[-2] - lengths[-3], lengths[-2] / 2), 2 * lengths[-2])
-    if abs(np.log(max(lengths[-1], 0.1) / length)) > END_APART:
-        places[-1] = places[-2] + length
-        lengths[-1] = length
-    if (np.abs(np.log(lengths[1:] / lengths[:-1])) > np.log(RUNS_APART)).any():
-        return None
-    return places
 
 
 def _bent(picture: Pixels, grid: Floats, work: Workspace) -> Floats:
