@@ -38,8 +38,8 @@ GRAIN_SEEN, NARROW_SEEN = 3.5, 32.0
 short side of a region needs to show both its long edges."""
 
 LONG, LONG_SEEN = 2.0, 44.0
-"""How many times as long as high a region is from which on it needs more such pixels: its rows are fewer than they seem, for its rim
-is of a symbol as large as it is long. 25 instead of 19 of 26 rectangles of 8 and 12 rows at 3 px a module; frames without a code
+"""How many times as long as high a region is from which on it needs more such pixels: its rows are fewer than they seem, as its
+rim is that of its length. 25 instead of 19 of 26 rectangles of 8 and 12 rows at 3 px a module; frames without a code
 take 5 % longer, as lines of text are looked into."""
 
 OUTLINES, OUTLINES_COARSE, OUTLINES_MANY = 12, 5, 8
