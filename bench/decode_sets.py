@@ -3,7 +3,9 @@
 The sets are described in the data folder's README; truth is in line/truth.csv and photo/manifest.csv. A read counts when
 its text is expected; where nothing is expected by name, every read counts, and one that no other reader made is listed to be looked
 at. A text that contradicts what is expected is a misread; so is one that another reader read otherwise at the same place, unless
-the truth says that it was the other one.
+it is known for another reader's; and that, too, where two libraries read one and the same other text there. A text of no
+characters is a misread: a finder around an empty field, or one that was all taken for light, gives codewords of 0, which pass
+error correction and stand for nothing.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 
 import cv2
@@ -71,14 +74,15 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What a reader read: payload, symbology identifier, centre in pixels, which rescue it took, the reader's own text
-    and evidence if any.
+    """What a reader read: payload, symbology identifier, centre in pixels, by which library, which rescue it took, the reader's own
+    text and evidence if any.
     """
 
     payload: bytes
     identifier: str
     x: float
     y: float
+    library: str = "vision"
     rescue: str = ""
     text: str = ""
     evidence_bits: float = float("inf")
@@ -176,6 +180,19 @@ def says(code: Code, text: str) -> bool:
     return len(code.payload) in ends
 
 
+def near(one: Code, other: Code) -> bool:
+    """Whether two readers' codes are one symbol: their centres are within 8 pixels of each other."""
+    return abs(other.x - one.x) + abs(other.y - one.y) < 8.0
+
+
+def agreed(codes: list[Code]) -> bool:
+    """Whether two libraries read one and the same text."""
+    return any(
+        one.library != other.library and set(map(bare, texts_of(one.payload))) & set(map(bare, texts_of(other.payload)))
+        for one, other in combinations(codes, 2)
+    )
+
+
 def count(tally: Tally, picture: Picture, codes: list[Code], others: list[Code], unread: int, cpu_ms: list[float]) -> None:
     """Adds one image to a tally; others: what the other readers read in it in the same run."""
     tally.images += 1
@@ -183,6 +200,8 @@ def count(tally: Tally, picture: Picture, codes: list[Code], others: list[Code],
     tally.least_bits = min([tally.least_bits, *(code.evidence_bits for code in codes)])
     tally.cpu_ms += cpu_ms
     name = picture.path.name
+    tally.misread += [f"{name}: a text of no characters" for code in codes if not code.payload]
+    codes, others = ([code for code in some if code.payload] for some in (codes, others))
     # Texts are compared as what they are known by: the truth's, or the plain one of the payload.
     seen = Counter(bare(min(texts_of(code.payload))) for code in codes)
     if picture.expected is not None:
@@ -200,17 +219,18 @@ def count(tally: Tally, picture: Picture, codes: list[Code], others: list[Code],
         if left.total():
             tally.missed.append(name)
     else:
-        known = {bare(text) for text in picture.peers} | {bare(text) for code in others for text in texts_of(code.payload)}
+        known = {bare(text) for text in picture.peers if text} | {bare(text) for code in others for text in texts_of(code.payload)}
         for code in codes:
+            own = set(map(bare, texts_of(code.payload)))
+            against = [other for other in others if near(code, other) and not set(map(bare, texts_of(other.payload))) & own]
+            what = f"{name}: {code.payload!r}"
+            if against and (agreed(against) or not own & known):
+                tally.misread.append(f"{what} where another reads {against[0].payload!r}")
+                seen -= Counter([bare(min(texts_of(code.payload)))])
+                continue
             tally.rescued[code.rescue] += 1
-            if not set(map(bare, texts_of(code.payload))) & known:
-                reach = 8.0  # pixels: two readers' centres of one symbol
-                against = [other for other in others if abs(other.x - code.x) + abs(other.y - code.y) < reach]
-                what = f"{name}: {code.payload!r}"
-                if against:
-                    tally.misread.append(f"{what} where another reads {against[0].payload!r}")
-                else:
-                    tally.unconfirmed.append(what)
+            if not own & known:
+                tally.unconfirmed.append(what)
         own = {bare(text) for code in codes for text in texts_of(code.payload)}
         if known - own or len(codes) < (picture.count or 0):
             tally.missed.append(name)
@@ -243,7 +263,16 @@ def vision_reader(effort: int | None = None, second_opinion_ms: float = 0.0) -> 
         for symbol, _, reading in found:
             if reading is not None:
                 x, y = symbol.corners.mean(axis=0).tolist()
-                codes.append(Code(reading.payload, reading.symbology_identifier, x, y, reading.rescue, "", reading.evidence_bits))
+                codes.append(
+                    Code(
+                        reading.payload,
+                        reading.symbology_identifier,
+                        x,
+                        y,
+                        rescue=reading.rescue,
+                        evidence_bits=reading.evidence_bits,
+                    )
+                )
         return codes, len(found) - len(codes)
 
     return read
@@ -263,7 +292,7 @@ def zxing_reader(fastest: bool = False) -> Reader:
             place = code.position
             points = (place.top_left, place.top_right, place.bottom_right, place.bottom_left)
             x, y = (sum(getattr(point, axis) for point in points) / 4 for axis in "xy")
-            codes.append(Code(code.bytes, code.symbology_identifier, x, y, text=code.text))
+            codes.append(Code(code.bytes, code.symbology_identifier, x, y, "zxing-cpp", text=code.text))
         return codes, 0
 
     return read
@@ -280,7 +309,7 @@ def libdmtx_reader() -> Reader:
         for found in pylibdmtx.decode(pixels, timeout=LIBDMTX_MS, max_count=picture.count or None):
             place = found.rect  # the y axis points up
             x, y = place.left + place.width / 2, pixels.shape[0] - 1 - place.top - place.height / 2
-            codes.append(Code(found.data, "]d1", x, y))
+            codes.append(Code(found.data, "]d1", x, y, "libdmtx"))
         return codes, 0
 
     return read

@@ -222,6 +222,14 @@ def _small(bits: npt.NDArray[np.uint8], pose: Pose, rng: np.random.Generator) ->
     return ink_of(bits), replace(pose, px=2.5, blur=0.2)
 
 
+def _two_inks(bits: npt.NDArray[np.uint8], pose: Pose, rng: np.random.Generator) -> tuple[Array, Pose]:
+    """The data in a paler ink than the finder: with a quarter of its contrast, all of them are light beside it."""
+    ink = ink_of(bits)
+    inner = slice((QUIET + 1) * FINE, -(QUIET + 1) * FINE)
+    ink[inner, inner] *= rng.uniform(0.2, 0.4)
+    return ink, pose
+
+
 HARMS: dict[str, Change] = {
     "none": _flat,
     "perspective": _perspective,
@@ -239,6 +247,7 @@ HARMS: dict[str, Change] = {
     "ampoule": _ampoule,
     "pitch": _pitch,
     "motion": _motion,
+    "two inks": _two_inks,
 }
 
 

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.decode.harms import Pose, ink_of, seen
 from tests.decode.rendering import modules
-from vision.decode.decode import SHARPEN
+from vision.decode.decode import SHARPEN, decode
 from vision.decode.equaliser import equalised
 from vision.decode.sample import judged
+from vision.decode.search import Search, Workspace
 from vision.decode.symbol_sizes import size_of
 
 
@@ -62,3 +64,12 @@ def test_flat_greys_give_finite_modules(fill: float) -> None:
     for learnt in equalised(np.full((12, 12), fill, np.float32), size_of(10, 10)):  # type: ignore[arg-type]
         assert learnt.bits.shape == (10, 10)
         assert np.isfinite(learnt.confidence).all()
+
+
+@pytest.mark.parametrize("name", ["18x18", "26x48", "44x44", "72x72"])
+def test_a_finder_beyond_doubt_teaches_though_the_budget_is_used_up(name: str) -> None:
+    bits = modules("BLURRED BY 0.6 MODULES"[: 12 if name == "18x18" else None], name)
+    pose = Pose(px=5.0, turn_deg=34.0, blur=0.6, noise=2.0, frame=(560, 560))
+    picture = seen(ink_of(bits), (bits.shape[0], bits.shape[1]), pose, np.random.default_rng(4))
+    found = decode(picture, Search(symbol_count=1, effort=64), Workspace())
+    assert [reading.payload for _, _, reading in found if reading] == [b"BLURRED BY 0.6 MODULES"[: 12 if name == "18x18" else None]]

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from bench.render.tray import render_tray
-from vision.decode.decode import _reading_order, decode
+from vision.decode.decode import decode
+from vision.decode.reading_order import in_reading_order
 from vision.decode.search import Search, Workspace
 from vision.types import Symbol
 
@@ -32,8 +33,8 @@ def test_lines_are_read_as_they_stand_also_askew(turned_deg: float) -> None:
             grid = np.array([[square[1], square[2]], [square[0], square[3]]]) + centre
             found.append((Symbol(grid), None, None))
     shuffled = [found[index] for index in random.permutation(len(found))]
-    assert _reading_order(shuffled) == found  # type: ignore[arg-type, comparison-overlap]
-    assert _reading_order(found[:1]) == found[:1] and _reading_order([]) == []  # type: ignore[arg-type, comparison-overlap]
+    assert in_reading_order(shuffled) == found  # type: ignore[arg-type, comparison-overlap]
+    assert in_reading_order(found[:1]) == found[:1] and in_reading_order([]) == []  # type: ignore[arg-type, comparison-overlap]
 
 
 def test_one_missing_and_none_made_up() -> None:

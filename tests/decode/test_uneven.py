@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.decode.harms import Pose, ink_of, seen
 from tests.decode.rendering import draw, modules
 from vision.decode.decode import decode
 from vision.decode.search import Search, Workspace
@@ -88,3 +89,15 @@ def test_a_slipped_print_is_read_only_by_rescues_and_says_so() -> None:
     assert reading.evidence_bits >= 30
     assert not decode(slipped, Search(symbol_count=1), WORK) or decode(slipped, Search(symbol_count=1), WORK)[0][2] is None
     assert all(entry[2] is None for entry in decode(slipped, Search(symbol_count=1, rescues=True, sizes=((16, 16),)), WORK))
+
+
+@pytest.mark.parametrize("name", ["8x64", "12x88", "12x64", "16x64", "20x44", "36x36", "44x44"])
+def test_all_shapes_are_read_around_a_bottle(name: str) -> None:
+    """As long as 0.8 radii, so that the modules at both ends are seen at four fifths of their width."""
+    bits = modules("AROUND A BOTTLE", name)
+    rows, columns = bits.shape
+    side = 8 * (max(rows, columns) + 16)
+    pose = Pose(px=5.0, turn_deg=25.0, radius=0.8, frame=(side * 5 // 8, side * 5 // 8))
+    picture = seen(ink_of(bits), (rows, columns), pose, np.random.default_rng(3))
+    found = decode(picture, Search(rescues=True), WORK)
+    assert [reading.payload for _, _, reading in found if reading] == [b"AROUND A BOTTLE"]

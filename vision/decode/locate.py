@@ -37,6 +37,11 @@ GRAIN_SEEN, NARROW_SEEN = 3.5, 32.0
 """Frame pixels per pixel of a glance's patch with which modules can still be told apart in it, and pixels of the patch that the
 short side of a region needs to show both its long edges."""
 
+LONG, LONG_SEEN = 2.0, 44.0
+"""How many times as long as high a region is from which on it needs more such pixels: its rows are fewer than they seem, as its
+rim is that of its length. 25 instead of 19 of 26 rectangles of 8 and 12 rows at 3 px a module; frames without a code
+take 5 % longer, as lines of text are looked into."""
+
 OUTLINES, OUTLINES_COARSE, OUTLINES_MANY = 12, 5, 8
 """Outlines of a region whose sides are looked at, those at the first look, and those at it where several symbols are sought: the
 first one read makes the others cheap."""
@@ -46,9 +51,14 @@ ALL_COARSE, ALL = 16, 40
 symbols beside each other make many outlines: 67 symbols of 18 photographs instead of 57 with 8 and 24 (and sides askew up to
 ASLANT in these, which makes more outlines still: 53)."""
 
-COARSE_PRICE, REGION_PRICE, CANDIDATE_PRICE, GUESS_PRICE = 2, 8, 7, 18
-"""Work units of a glance at a region, a look into it, of trying a candidate, of guessing the far ends of two solid sides: of 0.13,
-0.35, 0.35 and 1 ms."""
+OUTLINES_LAST, LAST_LEAST = 100, 100
+"""The same where a glance saw nothing and all else has been tried, and the work units that must be left then: the sides of a narrow
+symbol seen aslant rank behind many others. A station's budget never comes to it; of 300 hostile frames 299 are read with 1000, 290
+without."""
+
+COARSE_PRICE, REGION_PRICE, CANDIDATE_PRICE, GUESS_PRICE, LAST_PRICE = 2, 8, 7, 18, 16
+"""Work units of a glance at a region, a look into it, of trying a candidate, of guessing the far ends of two solid sides, of a last
+look: of 0.13, 0.35, 0.35, 1 and 0.8 ms."""
 
 LEVEL_PIXELS = 65536
 """Pixels of a pyramid level that are searched for regions for one work unit."""
@@ -61,6 +71,10 @@ After each stage the regions where nothing was read are looked into, those with 
 
 COARSE_SHARE = 0.5
 """Share of the budget that goes into glances."""
+
+HELD_LEAST = 200
+"""Work units from which on, of a picture whose symbols nobody counted, the last stage's share is held back for it: looks into all
+that the first stage showed took all there was. It found four small symbols more; a patch of 40 units has none to spare."""
 
 FINDER_SURE = 0.6
 """Score of a finder at first sight with which no further outline of its region is looked at."""
@@ -109,8 +123,12 @@ def candidates(
     reserve = 0 if effort.last else search.units // 3
     effort.left -= reserve
     coarse_units = COARSE_SHARE * (search.units - reserve)
+    # Where all is wanted, looks at what the first levels showed leave the glances at the others their share.
+    everything = search.symbol_count is None and search.units >= HELD_LEAST
+    held = int(coarse_units * sum(share for _, share in STAGES[-1])) if everything else 0
     for stage in STAGES:
         unsure: list[tuple[float, Region, list[Candidate]]] = []
+        effort.left += held if stage is STAGES[-1] else -held
         for k, share in stage:
             # One too many is as large as the one read: where a half of the frame showed that, the whole is not searched.
             if k < len(hunt.levels) and not (effort.last and k == 0) and effort.spend(hunt.levels[k].size // LEVEL_PIXELS):
@@ -123,6 +141,8 @@ def candidates(
     # What was found in the regions first, the best of all of them; then guesses at what was not.
     yield from hunt.paid(hunt.later)
     yield from hunt.guesses()
+    if effort.left >= LAST_LEAST:
+        yield from hunt.last_looks()
 
 
 @dataclass(slots=True, eq=False)
@@ -131,7 +151,8 @@ class _Hunt:
 
     levels: the picture and its halves. taken: as of `candidates`; grows between one candidate and the next. quota: glances left.
     promise: of the region read last. models: candidates that were read, their quads as fitted. later: candidates of the regions
-    looked into that are not beyond doubt. doubtful: these regions with their pairs of solid sides.
+    looked into that are not beyond doubt. doubtful: these regions with their pairs of solid sides. dull: regions where a glance
+    saw nothing.
     """
 
     levels: Pyramid
@@ -147,6 +168,7 @@ class _Hunt:
     models: list[Candidate] = field(default_factory=list)
     later: list[Candidate] = field(default_factory=list)
     doubtful: list[tuple[Region, npt.NDArray[np.float64]]] = field(default_factory=list)
+    dull: list[Region] = field(default_factory=list)
     places: Taken = field(init=False)
 
     def __post_init__(self) -> None:
@@ -178,6 +200,8 @@ class _Hunt:
                     yield from self._look_into(region, failed)
                 elif score >= UNLIKELY or (not effort.last and self._may_hide(region)):
                     unsure.append((score, region, failed))
+                else:
+                    self.dull.append(region)
             if len(self.taken) == taken_before:
                 continue
             self.promise = region.promise
@@ -225,6 +249,20 @@ class _Hunt:
                     else:
                         yield from self.paid([guess])
         yield from self.paid(pool)
+
+    def last_looks(self) -> Iterator[Candidate]:
+        """The candidates of many outlines of each region where a glance saw nothing; those that edges fill most come first."""
+        levels, search = self.levels, self.search
+        for region in sorted(self.dull, key=lambda region: -region.filled * region.balance * region.promise):
+            if settled(region, self.places.quads):
+                continue
+            if not self.effort.spend(LAST_PRICE):
+                return
+            finders, _ = finders_of(
+                levels, region, search, self.shapes, FINDER_SURE, PATCH_MAX, OUTLINES_LAST, self.work, steepest=ASLANT
+            )
+            for row in finders.copy():
+                yield from self.paid(clocked(levels[0], row, self.work))
 
     def _glance_at(self, region: Region) -> Generator[Candidate, None, tuple[float, list[Candidate]]]:
         """A coarse look at a region: yields the candidates that are beyond doubt.
@@ -312,7 +350,8 @@ class _Hunt:
             return True
         k, step, _, _ = patch_of(self.levels, region, PATCH_COARSE)
         grain = step * 2**k
-        return region.dense and (grain > GRAIN_SEEN or min(region.width, region.height) < NARROW_SEEN * grain)
+        short, long = sorted((region.width, region.height))
+        return region.dense and (grain > GRAIN_SEEN or short < (NARROW_SEEN if long < LONG * short else LONG_SEEN) * grain)
 
     def _sure(self, candidate: Candidate) -> bool:
         """Whether a candidate is tried at once: in a place like that of a symbol already read at less certainty."""

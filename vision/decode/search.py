@@ -35,7 +35,7 @@ class Search:
     symbol_count: int | None = None
     polarity: str = "both"
     sizes: tuple[tuple[int, int], ...] | None = None
-    effort: int = 1000
+    effort: int = 1250
     extra_effort: int = 0
     rescues: bool = False
     second_opinion_ms: float = 0.0

@@ -8,8 +8,7 @@ module corners; whether it is a symbol is decided where its modules are read.
 from __future__ import annotations
 
 import functools
-import itertools
-from collections.abc import Callable
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -19,7 +18,9 @@ import numpy.typing as npt
 from kernels.edges import grid_edges
 from kernels.grid_fit import bend_grid, least_difference
 from vision.decode.search import Workspace
+from vision.decode.slanted import FILLED
 from vision.decode.symbol_sizes import size_of
+from vision.decode.tracks import FARTHEST, Bowed, Floats, SidesView, Singles, module_edges
 from vision.types import Pixels, Symbol
 
 SIDE, MARGIN = 224, 40
@@ -40,11 +41,17 @@ SLOPES = np.linspace(-12.0, 12.0, 5)
 
 CURVES = np.array([(slope, bow) for bow in BOWS for slope in SLOPES])
 
+FINER = np.array([(slope, bow) for bow in np.arange(-3.0, 4.0) for slope in np.arange(-3.0, 4.0)])
+"""Steps of slope and bow about the best of CURVES where the modules are small."""
+
 UNLIKE = 0.01
 """What a pixel of bow more or less than the opposite side's, or of slope, costs a dashed side of its share."""
 
 OUT = 44
 """Patch pixels that a curve may leave what is looked at; more than the largest bow and slope together."""
+
+WITHIN = 1.5
+"""Patch pixels inside of a side where it is seen whether it is solid: one of the smallest modules."""
 
 PLACES = 32
 """Places of a side where its edge is sought at first."""
@@ -55,61 +62,100 @@ NEAR = 4
 SOLID, DASHED = 0.7, 0.3
 """Share of a solid and of a dashed side at least that shows an edge."""
 
-RIM, BAND = 16, 40
-"""Pixels that are seen outside and inside of a dashed side once it is straight."""
-
-END_APART = 0.25
-"""Logarithm of the ratio by which the last module of a track may be longer or shorter than those before it foretell."""
+SMALLEST_PX = 1.5
+"""Pixels of a module below which no track is told."""
 
 STIFF = 0.1
 """Pull of a dashed side's bow towards that of the opposite one, as a share of the edges that show another."""
 
-FIRST_MODULE = 9.0
-"""Length of the last module of a track before it is known, in patch pixels: as in 24x24."""
+FIRST_COUNTS, FIRST_OF_LONG, LONG = (24, 60, 130, 10), (24, 12, 8, 16), 1.5
+"""Modules of the shorter side before they are known, in the order tried, for squares and for what is so much longer than high: with
+each, the tracks of symbols with half as many to a third more are met."""
 
-SWING = 0.3
-"""Share of a track's swing of grey (5 to 95 % quantile) that each of its modules must show against its neighbours."""
+FINE_LEAST, FINE_MOST = 1.5, 4
+"""Samples of a track per pixel of the picture at least, and per patch pixel at most: the modules of 144x144 need four."""
 
-RUNS_APART = 2.4
-"""Ratio of the lengths of neighbouring modules of a track above which it is none."""
-
-FARTHEST = 1e6
-"""Pixels from a picture's origin beyond which a module corner is nonsense."""
-
-Floats = npt.NDArray[np.float64]
-Singles = npt.NDArray[np.float32]
+GAP, LEAST_SHARE, CLOSER = 25, 0.3, 0.93
+"""Patch pixels of the square that closes the gaps between modules where rough corners are brought closer, and the share of the
+patch's side that what they outline must and may have."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Side:
     """One side of a patch as a curve, seen with the side at the left: polynomial of how far it lies to the right of where it is
-    straight, in pixels, over -1 to 1 from top to bottom; share: of it that shows an edge; knee: fall of grey that is one.
+    straight, in pixels, over -1 to 1 from top to bottom; share: of it that shows an edge; knee: fall of grey that is one;
+    lightest: grey that a tenth of it exceeds WITHIN pixels inside.
     """
 
     curve: Floats
     share: float
     knee: float
+    lightest: float
 
 
 def fit_uneven(picture: Pixels, quad: Floats, polarity: str, work: Workspace) -> Symbol | None:
     """The symbol within four rough corners (4, 2), in order around, as un-mirrored; None where no finder is seen.
 
     picture: (height, width) uint8, C-contiguous. polarity: as of `Search`; of both, the one with the more solid sides is
-    tried first.
+    tried first. Where the corners of a long shape are too rough, what lies within is outlined anew.
     """
+    symbol = _fitted(picture, quad, polarity, work)
+    wide, tall = _lengths(quad)
+    if symbol is not None or max(wide / tall, tall / wide) < LONG:
+        return symbol
+    for inverted in {"dark": (False,), "light": (True,)}.get(polarity, (False, True)):
+        closer = _outlined(picture, quad, inverted)
+        if closer is not None:
+            symbol = _fitted(picture, closer, "light" if inverted else "dark", work)
+            if symbol is not None:
+                return symbol
+    return None
+
+
+def _lengths(quad: Floats) -> tuple[float, float]:
+    """How long the upper and the left side of a quad (4, 2) are."""
+    return float(np.hypot(*(quad[1] - quad[0]))), float(np.hypot(*(quad[3] - quad[0])))
+
+
+def _outlined(picture: Pixels, quad: Floats, inverted: bool) -> Floats | None:
+    """The four corners of what is dark (inverted: light) within rough ones; None where it has no four sides, or where they were
+    as close.
+    """
+    patch, matrix = _patch(picture, quad)
+    greys = np.asarray(np.clip(255 - patch if inverted else patch, 0, 255), np.uint8)
+    _, dark = cv2.threshold(greys, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    blots = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((GAP, GAP), np.uint8))
+    outlines, _ = cv2.findContours(blots, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    hull = cv2.convexHull(max(outlines, key=cv2.contourArea)) if outlines else np.zeros((0, 1, 2), np.int32)
+    if len(hull) < 4:
+        return None
+    corners = np.asarray(cv2.approxPolyN(hull, 4, ensure_convex=True), np.float64).reshape(-1, 2)
+    area = float(cv2.contourArea(corners.astype(np.float32))) if len(corners) == 4 else 0.0
+    if not (LEAST_SHARE * SIDE < math.sqrt(area) < CLOSER * SIDE) or cv2.contourArea(hull) < FILLED * area:
+        return None
+    return np.asarray(cv2.perspectiveTransform(corners.reshape(1, -1, 2), matrix).reshape(4, 2), np.float64)
+
+
+def _fitted(picture: Pixels, quad: Floats, polarity: str, work: Workspace) -> Symbol | None:
+    """As `fit_uneven`, by these corners."""
     ahead, behind = quad[2] - quad[0], quad[3] - quad[1]
     clockwise = quad if ahead[0] * behind[1] - ahead[1] * behind[0] > 0 else quad[::-1]  # y points down
     patch, _ = _patch(picture, clockwise)
-    tried = []
+    tried: list[tuple[float, bool, int]] = []
     for inverted in {"dark": (False,), "light": (True,)}.get(polarity, (False, True)):
-        shares = [side.share for side in _sides(255 - patch if inverted else patch)]
-        # Sides left, bottom, right, top: which two that follow each other are the solid ones.
-        turn = max(range(4), key=lambda k: min(shares[k], shares[(k + 1) % 4]))
-        if min(shares) >= DASHED and min(shares[turn], shares[(turn + 1) % 4]) >= SOLID:
-            tried.append((min(shares[turn], shares[(turn + 1) % 4]), inverted, turn))
+        sides = _sides(255 - patch if inverted else patch)
+        shares = [side.share for side in sides]
+        # Sides left, bottom, right, top: which two that follow each other are the solid ones, by their edges; and, where modules
+        # are so small that those of a dashed side run together, by how light they are within.
+        for marks in (shares, [-side.lightest for side in sides]):
+            turn = max(range(4), key=lambda k: min(marks[k], marks[(k + 1) % 4]))
+            worst = min(shares[turn], shares[(turn + 1) % 4])
+            if min(shares) >= DASHED and worst >= SOLID and (inverted, turn) not in [entry[1:] for entry in tried]:
+                tried.append((worst, inverted, turn))
     for _, inverted, turn in sorted(tried, key=lambda entry: -entry[0]):
-        patch, matrix = _patch(picture, np.roll(clockwise, turn, axis=0))
-        symbol = _gridded(picture, 255 - patch if inverted else patch, matrix, inverted, work)
+        turned = np.roll(clockwise, turn, axis=0)
+        patch, matrix = _patch(picture, turned)
+        symbol = _gridded(picture, 255 - patch if inverted else patch, turned, matrix, inverted, work)
         if symbol is not None:
             return symbol
     return None
@@ -130,8 +176,11 @@ def _sides(patch: Singles) -> list[Side]:
     return [_side(np.rot90(patch, -turn)) for turn in range(4)]
 
 
-def _side(patch: Singles, bow: float | None = None) -> Side:
-    """The curve along which a patch gets darker from the left to the right, near its left margin; bow: it has about this one."""
+def _side(patch: Singles, bow: float | None = None, near: int = NEAR) -> Side:
+    """The curve along which a patch gets darker from the left to the right, near its left margin.
+
+    bow: it has about this one. near: pixels to which the modules ask for it: where fewer than NEAR, it is sought in finer steps.
+    """
     wide = MARGIN + REACH
     t = (np.arange(PLACES) + 0.5) / PLACES * 2 - 1
     rows = np.rint(MARGIN + (t + 1) / 2 * SIDE - 0.5).astype(int)
@@ -140,30 +189,41 @@ def _side(patch: Singles, bow: float | None = None) -> Side:
     votes = np.clip(fall / knee, 0.0, 1.0)
     padded = np.pad(votes, ((0, 0), (OUT, OUT))).ravel()
     width = votes.shape[1] + 2 * OUT
-    total = padded[_paths(width, votes.shape[1])].mean(axis=1)  # (curves, columns)
+    total = padded[_paths(width, votes.shape[1])].sum(axis=0) / PLACES  # (curves, columns)
     likely = total if bow is None else total - UNLIKE * np.abs(CURVES - (0.0, bow)).sum(axis=1)[:, None]
     index, at = divmod(int(likely.argmax()), votes.shape[1])
-    slope, inward = CURVES[index]
+    share, (slope, inward) = float(total[index, at]), CURVES[index]
+    if near < NEAR:
+        around = CURVES[index] + FINER
+        paths = np.rint(around[:, 1:] * (1 - t * t) + around[:, :1] * t).astype(np.int64) + OUT
+        columns = np.clip(at + np.arange(-NEAR, NEAR + 1), 0, votes.shape[1] - 1)
+        total = padded[(np.arange(PLACES) * width + paths)[:, :, None] + columns].mean(axis=1)
+        index, place = divmod(int(total.argmax()), columns.size)
+        share, (slope, inward), at = float(total[index, place]), around[index], int(columns[place])
     curve = np.array((at + 1.0 - (MARGIN - 0.5) + inward, slope, -inward))
-    return Side(curve, float(total[index, at]), knee)
+    fine = np.linspace(-1, 1, SIDE // 2)
+    inside = curve[0] + fine * (curve[1] + fine * curve[2]) + MARGIN - 0.5 + WITHIN
+    lines = np.rint(MARGIN + (fine + 1) / 2 * SIDE - 0.5).astype(int)
+    greys = patch[np.clip(lines, 0, EDGE - 1), np.clip(np.rint(inside).astype(int), 0, EDGE - 1)]
+    return Side(curve, share, knee, float(np.percentile(greys, 90)))
 
 
 @functools.cache
 def _paths(width: int, columns: int) -> npt.NDArray[np.int64]:
-    """Where in a raveled (PLACES, width) array each of CURVES runs through each column: (curves, PLACES, columns)."""
+    """Where in a raveled (PLACES, width) array each of CURVES runs through each column: (PLACES, curves, columns)."""
     t = (np.arange(PLACES) + 0.5) / PLACES * 2 - 1
     shift = np.rint([bow * (1 - t * t) + slope * t for slope, bow in CURVES]).astype(np.int64)
-    return np.arange(PLACES)[None, :, None] * width + shift[:, :, None] + OUT + np.arange(columns)
+    return np.ascontiguousarray(np.arange(PLACES)[:, None, None] * width + shift.T[:, :, None] + OUT + np.arange(columns))
 
 
-def _measured(patch: Singles, side: Side, bent: float | None = None) -> Floats:
+def _measured(patch: Singles, side: Side, bent: float | None = None, near: int = NEAR) -> Floats:
     """The curve of a side drawn to the edges near it, along all of the side; bent: what its last coefficient is likely to be."""
     t = (np.arange(0, SIDE, 2) + 0.5) / SIDE * 2 - 1
     rows = np.arange(0, SIDE, 2)[:, None] + MARGIN
     powers = np.stack((np.ones(t.size), t, t * t), axis=1)
     curve = side.curve
-    for near in (NEAR, NEAR, NEAR // 2):
-        at = np.rint(powers @ curve + MARGIN - 0.5).astype(int)[:, None] + np.arange(-near, near + 1)
+    for reach in (near, near, max(near // 2, 1)):
+        at = np.rint(powers @ curve + MARGIN - 0.5).astype(int)[:, None] + np.arange(-reach, reach + 1)
         np.clip(at, 1, EDGE - 2, out=at)
         fall = np.maximum(patch[rows, at - 1] - patch[rows, at + 1], 0.0)
         strong = fall.max(axis=1) > side.knee
@@ -179,47 +239,45 @@ def _measured(patch: Singles, side: Side, bent: float | None = None) -> Floats:
     return curve
 
 
-def _gridded(picture: Pixels, patch: Singles, matrix: Floats, inverted: bool, work: Workspace) -> Symbol | None:
-    """The grid of a patch whose L is at the left and below, dark; None where its tracks do not alternate as a symbol's do."""
+def _gridded(picture: Pixels, patch: Singles, quad: Floats, matrix: Floats, inverted: bool, work: Workspace) -> Symbol | None:
+    """The grid of a patch whose L is at the left and below, dark; None where its tracks do not alternate as a symbol's do.
+
+    quad: (4, 2), the patch's corners in the picture. matrix: from the patch to the picture.
+    """
     turned = [np.rot90(patch, -turn) for turn in range(4)]
-    curves = [_measured(seen, _side(seen)) for seen in turned[:2]]
-    # A dashed side is bowed about as the solid one against it; by its edges alone, data within may show a likelier curve.
-    curves += [
-        _measured(seen, _side(seen, float(curve[2])), -float(curve[2])) for seen, curve in zip(turned[2:], curves, strict=True)
-    ]
-    bowed = _bowed(curves)
-    along, inward = np.meshgrid((np.arange(SIDE) + 0.5) / SIDE, (np.arange(RIM + BAND) + 0.5 - RIM) / SIDE)
-    # Both tracks from their dark ends: the upper one, and that at the right as if it lay above.
-    tracks = []
-    for places in (bowed(along, inward), bowed(1 - inward, 1 - along)):
-        if not np.abs(places).max() < FARTHEST:
-            return None
-        x, y = places.astype(np.float32).transpose(2, 0, 1)
-        tracks.append(np.asarray(cv2.remap(patch, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), np.float32))
-    last = [(SIDE - FIRST_MODULE, float(SIDE))] * 2
-    edges = [np.zeros(0), np.zeros(0)]
-    for _ in range(3):
-        for k in range(2):
-            # The track is as deep as the last module of the other one is long.
-            begin, end = (RIM + SIDE - place for place in last[1 - k][::-1])
-            first = max(int(begin + 0.3 * (end - begin)), 0)
-            if first >= RIM + BAND:
-                return None
-            found = _track(tracks[k][first : max(int(begin + 0.7 * (end - begin)), first + 1)].mean(axis=0))
-            if found is None:
-                return None
-            edges[k], last[k] = found, (float(found[-2]), float(found[-1]))
-    across, up = edges
-    if size_of(up.size - 1, across.size - 1) is None:
-        return None
-    u, v = np.meshgrid(across / SIDE, 1 - up[::-1] / SIDE)
-    corners = cv2.perspectiveTransform(bowed(u, v).reshape(1, -1, 2), matrix).reshape(up.size, across.size, 2)
-    if not np.abs(corners).max() < FARTHEST:  # so written that what is no number is refused, too
-        return None
-    return Symbol(_bent(picture, np.ascontiguousarray(corners, np.float64), work), inverted)
+    wide, tall = _lengths(quad)
+    fine = min(max(round(FINE_LEAST * max(wide, tall) / SIDE), 1), FINE_MOST)
+    longer = max(wide / tall, tall / wide)
+    tries = [(count, 1.0) for count in FIRST_COUNTS if count * SMALLEST_PX < max(wide, tall)]
+    if longer > LONG:
+        tries = [(count, across) for across in (1.0, longer) for count in FIRST_OF_LONG]
+    bows: dict[int, Bowed] = {}
+    for count, across in tries:
+        near = min(NEAR, max(1, round(SIDE / (count * across) / 2)))
+        if near not in bows:
+            curves = [_measured(seen, _side(seen, None, near), None, near) for seen in turned[:2]]
+            curves += [_dashed(seen, curve, near) for seen, curve in zip(turned[2:], curves, strict=True)]
+            bows[near] = _bowed(curves)
+        view = SidesView(picture, bows[near], matrix, inverted, fine * SIDE)
+        found = module_edges(view, 1 / (count * max(wide / tall, 1.0)), 1 / (count * max(tall / wide, 1.0)))
+        if found is not None and size_of(found[1].size - 1, found[0].size - 1) is not None:
+            u, v = np.meshgrid(found[0], 1 - found[1][::-1])
+            corners = cv2.perspectiveTransform(bows[near](u, v).reshape(1, -1, 2), matrix).reshape(*u.shape, 2)
+            if np.abs(corners).max() < FARTHEST:  # so written that what is no number is refused, too
+                return Symbol(_bent(picture, np.ascontiguousarray(corners, np.float64), work), inverted)
+    return None
 
 
-def _bowed(sides: list[Floats]) -> Callable[[Floats, Floats], Floats]:
+def _dashed(seen: Singles, opposite: Floats, near: int) -> Floats:
+    """The curve of a dashed side. It is bowed about as the solid one against it: by its edges alone, data within may show a
+    likelier curve. Both bow to one side where a cylinder leans, each to its own where its middle is nearer to the camera.
+    """
+    bow = float(opposite[2])
+    side, bent = max(((_side(seen, sign * bow, near), -sign * bow) for sign in (1, -1)), key=lambda entry: entry[0].share)
+    return _measured(seen, side, bent, near)
+
+
+def _bowed(sides: list[Floats]) -> Bowed:
     """The map from the unit square, (u, v) from the upper left, into a patch between its four curved sides (Coons)."""
     left, bottom, right, top = sides
     low, high = MARGIN - 0.5, MARGIN + SIDE - 0.5
@@ -268,50 +326,6 @@ def _bowed(sides: list[Floats]) -> Callable[[Floats, Floats], Floats]:
         return np.asarray((1 - v) * upper + v * lower + (1 - u) * before + u * after - straight)
 
     return place
-
-
-def _track(profile: Singles) -> Floats | None:
-    """Where the modules of a clock track begin and end: from its dark end to its light one; None where it does not alternate.
-
-    profile: (SIDE,) its greys. The ends are those of the profile; what printed dots have grown is taken out.
-    """
-    low, high = np.percentile(profile, (5, 95))
-    least = SWING * float(high - low)
-    turns: list[int] = []  # the darkest and the lightest places, by turns
-    best, sign = 0, 1.0
-    for place in range(profile.size):
-        change = sign * float(profile[place] - profile[best])
-        if change < 0:
-            best = place
-        elif change > least:
-            turns.append(best)
-            best, sign = place, -sign
-    turns.append(best)
-    if len(turns) % 2 or len(turns) < 8:
-        return None
-    edges = [0.0]
-    for before, after in itertools.pairwise(turns):
-        level = 0.5 * float(profile[before] + profile[after])
-        there = (profile[before : after + 1] - level) * np.sign(profile[after] - level)
-        k = int((there >= 0).argmax())
-        edges.append(before + k - float(there[k] / (there[k] - there[k - 1])) + 0.5)
-    edges.append(float(profile.size))
-    places = np.array(edges)
-    # The inner edges stand to either side of where they should, by turns.
-    middle = (places[:-2] + places[2:]) / 2 - places[1:-1]
-    growth = float(np.median(middle * (1 - 2 * (np.arange(middle.size) % 2)))) / 2
-    places[1:-1] += growth * (1 - 2 * (np.arange(middle.size) % 2))
-    lengths = np.diff(places)
-    if lengths[:-1].min() <= 1:
-        return None
-    # The far end is less sure than the edges within: half of it is light.
-    length = min(max(2 * lengths[-2] - lengths[-3], lengths[-2] / 2), 2 * lengths[-2])
-    if abs(np.log(max(lengths[-1], 0.1) / length)) > END_APART:
-        places[-1] = places[-2] + length
-        lengths[-1] = length
-    if (np.abs(np.log(lengths[1:] / lengths[:-1])) > np.log(RUNS_APART)).any():
-        return None
-    return places
 
 
 def _bent(picture: Pixels, grid: Floats, work: Workspace) -> Floats:
