@@ -38,6 +38,9 @@ ANY_SIDES = (0.0, 0.0)
 PAIRS = 6
 """Pairs of solid sides whose far ends are guessed in a doubtful region, and candidates tried there."""
 
+FINDER_SIGN = {"both": 0.0, "dark": 1.0, "light": -1.0}
+"""Polarities as kernels take them."""
+
 DASHED_LEAST = 0.25
 """Agreement that each dashed side of a finder must reach at first sight."""
 
@@ -94,16 +97,16 @@ def shapes_of(sizes: tuple[tuple[int, int], ...] | None) -> Shapes:
 
 def patch_of(levels: Pyramid, region: Region, side: int) -> tuple[int, float, int, int]:
     """How a region is looked at: the level of the pyramid, its pixels per pixel of the patch, columns and rows of the patch."""
-    k = 0
+    k, last = 0, len(levels) - 1
     margin = 10.0 + 0.06 * max(region.width, region.height)
     width, height = region.width + 2 * margin, region.height + 2 * margin
     # A long narrow patch may have four times the length, and its short side stays wide enough for two solid sides.
     size = min(max(math.sqrt(width * height), max(width, height) / 4), PATCH_MAX / PATCH_NARROW * min(width, height))
-    while k + 1 < len(levels) and size / 2**k > 1.6 * side:
+    while k < last and size / 2**k > 1.6 * side:
         k += 1
-    step = max(1.0, size / 2**k / side)  # level pixels per patch pixel
-    columns, rows = (max(2 * STRIP, int(length / 2**k / step)) for length in (width, height))
-    return k, step, columns, rows
+    scale = 2**k
+    step = max(1.0, size / scale / side)  # level pixels per patch pixel
+    return k, step, max(2 * STRIP, int(width / scale / step)), max(2 * STRIP, int(height / scale / step))
 
 
 def finders_of(
@@ -128,12 +131,11 @@ def finders_of(
     short, long = sides
     k, step, columns, rows = patch_of(levels, region, side)
     right_x, right_y = math.cos(region.angle) * step, math.sin(region.angle) * step
-    x, y = ((place - (2**k - 1) / 2) / 2**k for place in (region.x, region.y))
-    i, j = (columns - 1) / 2, (rows - 1) / 2
-    place = np.array((x - i * right_x + j * right_y, y - i * right_y - j * right_x, right_x, right_y, 2**k))
+    scale, i, j = 2**k, (columns - 1) / 2, (rows - 1) / 2
+    x, y = (region.x - (scale - 1) / 2) / scale, (region.y - (scale - 1) / 2) / scale
+    place = np.array((x - i * right_x + j * right_y, y - i * right_y - j * right_x, right_x, right_y, scale))
     finders = work.array("finders", (FINDERS, 12), np.float64)
     corners = np.empty((pairs, 7))
-    polarity = {"both": 0.0, "dark": 1.0, "light": -1.0}[search.polarity]
     patch = work.array("patch", (rows, columns), np.float32)
     found, pair_count = find_finders(
         levels[0],
@@ -141,7 +143,7 @@ def finders_of(
         place,
         patch,
         steepest,
-        polarity,
+        FINDER_SIGN[search.polarity],
         shapes.counts,
         shapes.table,
         shapes.places,

@@ -346,12 +346,12 @@ class _Hunt:
     def _may_hide(self, region: Region) -> bool:
         """Whether a region where a glance saw nothing may hold a symbol: of a photograph all is wanted; or edges fill it, and it is
         too large or too narrow for a glance."""
-        if self.search.symbol_count is None:
-            return True
+        if self.search.symbol_count is None or not region.dense:
+            return self.search.symbol_count is None
         k, step, _, _ = patch_of(self.levels, region, PATCH_COARSE)
         grain = step * 2**k
         short, long = sorted((region.width, region.height))
-        return region.dense and (grain > GRAIN_SEEN or short < (NARROW_SEEN if long < LONG * short else LONG_SEEN) * grain)
+        return bool(grain > GRAIN_SEEN or short < (NARROW_SEEN if long < LONG * short else LONG_SEEN) * grain)
 
     def _sure(self, candidate: Candidate) -> bool:
         """Whether a candidate is tried at once: in a place like that of a symbol already read at less certainty."""

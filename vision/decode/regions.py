@@ -108,7 +108,7 @@ def reaches(region: Region, shape: tuple[int, ...], rim: int) -> bool:
 
 def settled(region: Region, taken: Quads) -> bool:
     """Whether symbols already read, quads (n, 4, 2), fill a third of a region or cover its centre."""
-    return bool(taken_share(taken, region.x, region.y, region.angle, region.width, region.height) > 0.33)
+    return len(taken) > 0 and bool(taken_share(taken, region.x, region.y, region.angle, region.width, region.height) > 0.33)
 
 
 def beside(region: Region, quad: npt.NDArray[np.float64]) -> list[Region]:
