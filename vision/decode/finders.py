@@ -239,8 +239,11 @@ def _matched(
     found: list[Candidate] = []
     for quad, (columns, rows), (score, du, dv) in zip(quads, counts.tolist(), scores.tolist(), strict=True):
         if score >= CLOCK_LEAST:
+            # By numbers: as arrays it takes five times as long.
+            (x0, y0), (x1, y1), (x2, y2), (x3, y3) = quad.tolist()
             moved = quad.copy()
-            moved[2] += du * (quad[1] - quad[0]) / columns + dv * (quad[3] - quad[0]) / rows
+            moved[2, 0] = x2 + (du * (x1 - x0) / columns + dv * (x3 - x0) / rows)
+            moved[2, 1] = y2 + (du * (y1 - y0) / columns + dv * (y3 - y0) / rows)
             found.append(Candidate(moved, columns, rows, light < 0, score))
     found.sort(key=lambda candidate: -candidate.score)
     return found
