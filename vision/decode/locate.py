@@ -70,9 +70,9 @@ After each stage the regions where nothing was read are looked into, those with 
 """
 
 WEAK = 0.2
-"""Share of the promise of a level's first region below which the others wait until the stage's other levels were glanced at, where one
-symbol is sought: a symbol beside large print is seen as a whole on the next level before crumbs are looked at (three glances less
-in the slowest frames of a line; 274 of 300 hostile ones instead of 271)."""
+"""Share of the promise of a level's first region below which the others wait until the stage's other levels were glanced at, where
+one symbol is sought: one beside large print is seen as a whole on the next level before crumbs are looked at (three glances less in
+the slowest frames of a line; 274 of 300 hostile ones instead of 271)."""
 
 COARSE_SHARE = 0.5
 """Share of the budget that goes into glances."""
