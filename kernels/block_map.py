@@ -98,7 +98,8 @@ def nth_smallest(values: Any, rank: Any, least: Any, most: Any) -> Any:
     values: (n,) float32, none negative; least, most: not negative.
     """
     # Such numbers are in the order of their bits, and the range of these is halved: each half costs a look at all, but a fast one.
-    # 5 us for 5120 values, np.partition 30; and where the value is below `least`, as in many frames, one look does.
+    # 7 us for 5120 values of a fresh frame, where np.partition takes 9 and a call from Python; where the value is below `least`,
+    # as in many, one look does (1 us). With pivots put where the counts would have them 15 % less, not worth its lines.
     bits, limits = values.view(np.int32), np.array((least, most), np.float32).view(np.int32)
     low, high = limits[0], limits[1]
     if _count_up_to(bits, low) > rank:
@@ -126,7 +127,7 @@ def list_blocks(blocks: Any, least: Any, places: Any) -> Any:
     for r in range(1, blocks.shape[1] - 1):
         both = blocks[5, r]
         for c in range(1, wide - 1):
-            # Written in any case: a jump that nobody can foresee takes longer.
+            # Written in any case: with jumps 3.2 to 4.4 us for 5120 blocks, 2.8 so.
             places[np.uint64(count)] = r * wide + c
             count += both[np.uint64(c)] >= least
     return count
