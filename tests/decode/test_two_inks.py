@@ -36,8 +36,8 @@ def test_pale_data_come_back_with_a_finder_of_full_ink(name: str, paler: float, 
     size = size_of(*bits.shape)
     assert size is not None
     greys = greys_of(bits, paler, seed)
-    wrong = judged(greys, 0.0, WORK).bits[1:-1, 1:-1] != bits[1:-1, 1:-1]
-    told = two_inks(greys, size, WORK)
+    wrong = judged(greys, 0.0).bits[1:-1, 1:-1] != bits[1:-1, 1:-1]
+    told = two_inks(greys, size)
     assert wrong.mean() < 0.05 or told is not None
     if told is not None:
         assert (told.bits == bits).all()
@@ -49,7 +49,7 @@ def test_of_one_ink_nothing_else_is_tried(name: str, seed: int) -> None:
     bits = modules("".join(np.random.default_rng(seed).choice(list("ABCDEF"), 3)), name)
     size = size_of(*bits.shape)
     assert size is not None
-    assert two_inks(greys_of(bits, 1.0, seed), size, WORK) is None
+    assert two_inks(greys_of(bits, 1.0, seed), size) is None
 
 
 def test_a_finder_around_nothing_has_no_message() -> None:
