@@ -19,9 +19,7 @@ from typing import Any, TypeVar
 import llvmlite
 import llvmlite.binding as llvm
 import numba
-from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -109,21 +107,6 @@ def array(dtype: Any, ndim: int, readonly: bool = False) -> Any:
 def tuple_of(*kinds: Any) -> Any:
     """The numba type of a returned tuple."""
     return types.Tuple(kinds) if len(set(kinds)) > 1 else types.UniTuple(kinds[0], len(kinds))
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def two_greys(typing_context: Any, flat: Any, place: Any) -> Any:
-    """The bytes at a place and at the next one of a flat array of uint8, the first as the lower byte of an int32.
-
-    One load instead of two: a third of what it costs to turn a patch. Both places must be inside: this is not checked.
-    """
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        pair = builder.bitcast(builder.gep(data, [arguments[1]]), ir.IntType(16).as_pointer())
-        return builder.zext(builder.load(pair, align=1), ir.IntType(32))
-
-    return types.int32(flat, types.uint64), emit
 
 
 compiled: list[str] = []

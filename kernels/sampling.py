@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numba import void
 
-from kernels._jit import array, f32, f64, helper, i32, i64, kernel, pixels, two_greys, u32
+from kernels._jit import array, f32, f64, helper, i32, i64, kernel, pixels, u32
+from kernels.vectors import two_greys
 
 
 @helper
