@@ -11,8 +11,7 @@ from numba import void
 from kernels._jit import array, boolean, f32, f64, helper, i32, i64, kernel, pixels, tuple_of
 from kernels.lines import STRIP, consistency, pair_lines, pick_lines, quad_lines, straight_runs, strip_edges, strip_edges_down
 from kernels.patterns import square_to_quad
-from kernels.sampling import mean_of_two, turn_upright
-from kernels.vectors import two_greys
+from kernels.sampling import mean_of_two, turn_upright, two_greys
 
 LINES = 16
 """Lines kept per direction of a patch."""

@@ -9,8 +9,7 @@ import numpy as np
 from numba import void
 
 from kernels._jit import array, f32, f64, helper, i32, i64, kernel, pixels
-from kernels.sampling import bilinear
-from kernels.vectors import two_greys
+from kernels.sampling import bilinear, two_greys
 
 
 @kernel(void(array(f32, 1), f64, f64, f64, array(f64, 1)))

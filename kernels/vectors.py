@@ -1,4 +1,4 @@
-"""What a loop cannot tell the compiler: memory wanted soon, neighbours in one load, sums of 16-bit products side by side.
+"""What a loop cannot tell the compiler: memory wanted soon, and sums of 16-bit products side by side.
 
 Each is an instruction or two of any CPU, written in LLVM's own words; LLVM makes of them what the CPU has. Bounds are not checked,
 not in the lane for it either: callers show first that a place lies inside.
@@ -33,21 +33,6 @@ def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
             builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind), [place, _SMALL(0), _SMALL(2), _SMALL(1)]
         )
         return context.get_dummy_value()
-
-    return signature, emit
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def two_greys(typingctx: Any, flat: Any, place: Any) -> Any:
-    """The bytes at a place and at the next one of a flat array of uint8, the first as the lower byte of an int32.
-
-    One load instead of two: a third of what it costs to turn a patch.
-    """
-    signature = types.int32(flat, types.uint64)
-
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        pair = _load(builder, _data(context, builder, signature, arguments, 0), arguments[1], ir.IntType(16))
-        return builder.zext(pair, ir.IntType(32))
 
     return signature, emit
 

@@ -253,15 +253,11 @@ def _attempt(picture: Pixels, candidate: Candidate, effort: Effort, first: bool)
 
 def _read_on(symbol: Symbol, greys: Greys, effort: Effort, first: bool) -> Attempt:
     """Tries to read the modules of a symbol's grid, as un-mirrored and as mirrored; greys: as of `module_greys`."""
-    sizes = size_of(symbol.rows, symbol.columns), size_of(symbol.columns, symbol.rows)
     doubt, failure, most = None, Failure.NO_FINDER, 0.0
     for sharpen in SHARPEN:
         # As it is, and mirrored: rows and columns exchanged, which is made only where it comes to it.
-        for mirrored, size in enumerate(sizes):
-            if size is None:
-                continue
-            view_greys = np.ascontiguousarray(greys[::-1, ::-1].T) if mirrored else greys
-            modules, evidence, straight = look_at(view_greys, sharpen, size)
+        for mirrored, size in _turns(symbol):
+            modules, evidence, straight = look_at(_turned(greys) if mirrored else greys, sharpen, size)
             most = max(most, evidence)
             if sharpen == SHARPEN[0] and evidence < FINDER_HOPELESS:
                 return Attempt(None, failure, symbol)
@@ -282,11 +278,8 @@ def _equalised(picture: Pixels, symbol: Symbol, effort: Effort) -> Found | None:
     neighbouring modules mix.
     """
     greys = module_greys(picture, symbol)
-    for mirrored in (False, True):
-        size = size_of(*_shape(symbol, mirrored))
-        if size is None:
-            continue
-        view_greys = np.ascontiguousarray(greys[::-1, ::-1].T) if mirrored else greys
+    for mirrored, size in _turns(symbol):
+        view_greys = _turned(greys) if mirrored else greys
         paler = two_inks(view_greys, size)
         tries = chain(
             [("two inks", paler)] if paler is not None else [], (("equalised", learnt) for learnt in equalised(view_greys, size))
@@ -298,9 +291,15 @@ def _equalised(picture: Pixels, symbol: Symbol, effort: Effort) -> Found | None:
     return None
 
 
-def _shape(symbol: Symbol, mirrored: bool) -> tuple[int, int]:
-    """Rows and columns of a symbol, taken as mirrored or not."""
-    return (symbol.columns, symbol.rows) if mirrored else (symbol.rows, symbol.columns)
+def _turns(symbol: Symbol) -> list[tuple[bool, SymbolSize]]:
+    """Whether a symbol is taken as mirrored, with its size then: as it is first, and what is no size left out."""
+    sizes = size_of(symbol.rows, symbol.columns), size_of(symbol.columns, symbol.rows)
+    return [(mirrored, size) for mirrored, size in zip((False, True), sizes, strict=True) if size is not None]
+
+
+def _turned(greys: Greys) -> Greys:
+    """The greys of a symbol's modules when it is taken as mirrored."""
+    return np.ascontiguousarray(greys[::-1, ::-1].T)
 
 
 def _mirror(symbol: Symbol) -> Symbol:

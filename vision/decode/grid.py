@@ -9,11 +9,14 @@ from vision.decode.finders import Candidate
 from vision.decode.sample import Greys
 from vision.types import Pixels, Symbol
 
+ROUNDS = 4
+"""Rounds of the fit at most: clean prints need one or two, damaged ones all."""
 
-def fit_grid(picture: Pixels, candidate: Candidate, rounds: int = 4) -> tuple[Symbol, Greys] | None:
+
+def fit_grid(picture: Pixels, candidate: Candidate) -> tuple[Symbol, Greys] | None:
     """The symbol of a candidate, as un-mirrored, its grid fitted to the edges, and its greys as of `module_greys`; None where too
     few edges lie on the grid."""
     rows, columns = candidate.rows, candidate.columns
     grid, greys = np.empty((rows + 1, columns + 1, 2)), np.empty((rows + 2, columns + 2), np.float32)
-    used = sample_quad(picture, np.array(candidate.quad, np.float64), rounds, candidate.inverted, grid, greys)
+    used = sample_quad(picture, np.array(candidate.quad, np.float64), ROUNDS, candidate.inverted, grid, greys)
     return None if used < rows + columns else (Symbol(grid, inverted=candidate.inverted), greys)

@@ -24,7 +24,7 @@ class Search:
     effort: the budget in work units per expected symbol, so that the same frame gives the same result on any machine. A
         glance at a region costs 2, a look into it 8, a candidate tried 7, a guess at the size of a doubtful one 18, each further
         try of error correction at a place 2, the search of a pyramid level for regions 1 for 65536 of its pixels;
-        a unit is about 0.05 ms.
+        a unit is about 0.04 ms.
     extra_effort: work units for one code too many, spent on the most promising places once symbol_count symbols were read;
         0 = the search ends there. Only what is read counts as one too many: printed text can look like a finder.
     rescues: whether a picture that was not fully read is searched again, with the same budget each time: at twice its size, with a
